@@ -1,0 +1,49 @@
+package exposure
+
+// Status says how a sweep ended.
+type Status string
+
+// The ways a sweep ends. A stored stream without a summary is Incomplete.
+const (
+	Complete    Status = "complete"
+	Incomplete  Status = "incomplete"  // part of the plan was not scanned
+	Interrupted Status = "interrupted" // stopped from outside; a checkpoint was saved
+)
+
+// Coverage proves what a sweep asked. Planned = the sum of Outcomes.
+type Coverage struct {
+	Planned           uint64              `json:"planned"` // endpoints: address × probe
+	Addresses         uint64              `json:"addresses"`
+	Outcomes          Outcomes            `json:"outcomes"`
+	Probes            map[string]Outcomes `json:"probes"` // the same, by probe
+	PacketsSent       uint64              `json:"packets_sent"`
+	UnverifiedReplies uint64              `json:"unverified_replies"`
+	// LocalErrors counts failed attempts by cause, those that a retry mended
+	// included.
+	LocalErrors map[string]uint64 `json:"local_errors,omitempty"`
+}
+
+// Outcomes counts endpoints by what became of them.
+type Outcomes struct {
+	Answered   uint64 `json:"answered"`
+	Closed     uint64 `json:"closed"`
+	Silent     uint64 `json:"silent"`
+	LocalError uint64 `json:"local_error"`
+	NotScanned uint64 `json:"not_scanned"`
+}
+
+// Sum is the number of endpoints counted.
+func (o Outcomes) Sum() uint64 {
+	return o.Answered + o.Closed + o.Silent + o.LocalError + o.NotScanned
+}
+
+// Add returns the two counts together.
+func (o Outcomes) Add(p Outcomes) Outcomes {
+	return Outcomes{
+		Answered:   o.Answered + p.Answered,
+		Closed:     o.Closed + p.Closed,
+		Silent:     o.Silent + p.Silent,
+		LocalError: o.LocalError + p.LocalError,
+		NotScanned: o.NotScanned + p.NotScanned,
+	}
+}

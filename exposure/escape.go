@@ -1,0 +1,67 @@
+package exposure
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Escape makes text that came from the network safe to print on a terminal or
+// into a line of text: what it returns is one line of valid UTF-8 in which
+// every character is visible. Control characters and bytes that are no UTF-8
+// become \xNN; other characters without a glyph of their own (bidirectional
+// overrides, zero-width characters, unusual spaces) become \u{…}.
+//
+// A backslash stays as it is, so the result is for reading, not for parsing
+// back; escaping twice changes nothing.
+func Escape(s string) string {
+	if !strings.ContainsFunc(s, hidden) { // invalid bytes come as U+FFFD
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1, r < utf8.RuneSelf && hidden(r):
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case r != utf8.RuneError && hidden(r):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteString(s[:size])
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// hidden reports whether r needs a closer look before it is printed. The
+// default-ignorable letters (Hangul fillers) and variation selectors count as
+// printable in Unicode's categories, but show nothing.
+func hidden(r rune) bool {
+	return !unicode.IsPrint(r) || r == utf8.RuneError ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// escapeBytes writes a raw reply as one line of printable ASCII. Unlike
+// Escape it doubles backslashes, so that the text stands for one reply only.
+func escapeBytes(raw []byte) string {
+	var b strings.Builder
+	for _, c := range raw {
+		switch {
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c == '\\':
+			b.WriteString(`\\`)
+		case c >= ' ' && c <= '~':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
+}

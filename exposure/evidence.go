@@ -1,0 +1,44 @@
+package exposure
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// exchangeJSON is the JSON form of an Exchange: the reply twice, once to read
+// and once exactly as it came.
+type exchangeJSON struct {
+	Question  string `json:"question"`
+	Text      string `json:"text"`   // printable ASCII, the rest as \r, \n, \t, \\ and \xNN
+	Base64    []byte `json:"base64"` // the same bytes; encoding/json writes them as base64
+	Bytes     int    `json:"bytes"`  // length of the whole reply
+	Truncated bool   `json:"truncated"`
+	Ending    string `json:"ending"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (e Exchange) MarshalJSON() ([]byte, error) {
+	reply := e.Reply
+	if reply == nil {
+		reply = []byte{}
+	}
+	return json.Marshal(exchangeJSON{
+		Question:  e.Question,
+		Text:      escapeBytes(reply),
+		Base64:    reply,
+		Bytes:     e.Bytes,
+		Truncated: e.Bytes > len(reply),
+		Ending:    e.Ending,
+	})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. The reply is taken from base64;
+// text and truncated follow from it.
+func (e *Exchange) UnmarshalJSON(data []byte) error {
+	var j exchangeJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return fmt.Errorf("read exchange: %w", err)
+	}
+	*e = Exchange{Question: j.Question, Reply: j.Base64, Bytes: j.Bytes, Ending: j.Ending}
+	return nil
+}

@@ -1,0 +1,150 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// remedy knows how to close what is exposed on one kind of system. It returns
+// nothing when it has nothing to close there.
+type remedy func(exposed) []Fix
+
+// remedies lists the kinds of system, what helps everywhere first. A new one
+// is one file and one line here.
+func remedies() []remedy {
+	return []remedy{
+		fixOwner,
+		fixMemcached,
+		fixDebian,
+		fixRHEL,
+		fixSystemd,
+		fixIptables,
+		fixNftables,
+		fixCSF,
+	}
+}
+
+// exposed is what a remedy needs to know of a finding: what is open on which
+// host, and nothing that the host said in its own words.
+type exposed struct {
+	ip       netip.Addr
+	udp, tcp []uint16 // the ports that answered
+
+	stock       bool // it is memcached itself, so memcached's options apply
+	udpOn       bool // UDP answers, or its settings say that it is on
+	reachable   bool // TCP answers, in whatever way
+	open        bool // TCP answers without credentials
+	clear       bool // TCP asks for credentials, without TLS
+	bothFamily  bool // it listens on IPv4 and IPv6 alike
+	release     Release
+	releaseSeen bool
+}
+
+// fixes says how to close f, for every kind of system.
+func fixes(f *Finding) []Fix {
+	x := exposedBy(f)
+	if len(x.udp)+len(x.tcp) == 0 {
+		return nil
+	}
+	var list []Fix
+	for _, remedy := range remedies() {
+		list = append(list, remedy(x)...)
+	}
+	return list
+}
+
+func exposedBy(f *Finding) exposed {
+	x := exposed{ip: f.IP.WithZone("")}
+	for _, o := range worstFirst(f) {
+		ports := &x.tcp
+		if o.Transport == UDP {
+			ports = &x.udp
+		}
+		if !slices.Contains(*ports, o.Port) {
+			*ports = append(*ports, o.Port)
+		}
+		memcached := o.Product == "" && o.State != Foreign && o.State != Mute && o.State != TLS
+		x.stock = x.stock || memcached
+		x.udpOn = x.udpOn || memcached && (o.Transport == UDP || udpSetting(o))
+		if o.Transport == TCP {
+			x.reachable = true
+			x.open = x.open || o.State == Open
+			x.clear = x.clear || o.State == AuthRequired && !o.TLS
+		}
+		if o.Settings != nil && o.Settings.Inter != nil {
+			x.bothFamily = x.bothFamily || readInter(*o.Settings.Inter).bothFamily
+		}
+		if r, ok := ParseRelease(o.version()); ok && !x.releaseSeen && memcached {
+			x.release, x.releaseSeen = r, true
+		}
+	}
+	return x
+}
+
+// has reports whether the server is known to be no older than a release, or
+// not known at all: then it is taken for a recent one.
+func (x exposed) has(major, minor, patch int) bool {
+	return !x.releaseSeen || !x.release.Before(major, minor, patch)
+}
+
+// options are the memcached options that close what is open. -U 0 comes
+// first: with UDP off, nothing can be aimed at third parties any more.
+func (x exposed) options() []string {
+	var options []string
+	if x.udpOn {
+		options = append(options, "-U 0")
+	}
+	if x.reachable {
+		options = append(options, "-l "+x.loopback())
+	}
+	return options
+}
+
+// loopback is where a server with local clients only should listen.
+func (x exposed) loopback() string {
+	if x.ip.Is4() || x.ip.Is4In6() {
+		return "127.0.0.1"
+	}
+	return "127.0.0.1,::1"
+}
+
+// aim says in one line what options achieves.
+func (x exposed) aim() string {
+	switch {
+	case x.udpOn && x.reachable:
+		return "Turn UDP off, and listen only where the clients are"
+	case x.udpOn:
+		return "Turn UDP off"
+	}
+	return "Listen only where the clients are"
+}
+
+// endpoints are the pairs of transport and port to close, UDP first.
+func (x exposed) endpoints(yield func(Transport, uint16) bool) {
+	for _, port := range x.udp {
+		if !yield(UDP, port) {
+			return
+		}
+	}
+	for _, port := range x.tcp {
+		if !yield(TCP, port) {
+			return
+		}
+	}
+}
+
+// restart makes a change count and shows what the server listens on since.
+func (x exposed) restart() []string {
+	lines := []string{"systemctl restart memcached"}
+	return append(lines, x.listening()...)
+}
+
+// listening shows who listens on the ports that answered.
+func (x exposed) listening() []string {
+	var lines []string
+	for _, port := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp)))) {
+		lines = append(lines, fmt.Sprintf("ss -lntup 'sport = :%d'", port))
+	}
+	return lines
+}

@@ -1,0 +1,113 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fixFor returns the lines of every fix for one kind of system.
+func fixFor(f Finding, system string) []string {
+	var lines []string
+	for _, fix := range f.Fix {
+		if fix.For == system {
+			lines = append(lines, fix.Lines...)
+		}
+	}
+	return lines
+}
+
+func judgeAt(ip string, observations ...Observation) Finding {
+	return Judge(Host{Addr: netip.MustParseAddr(ip), Observations: observations}, internet)
+}
+
+func TestFixOfAReflector(t *testing.T) {
+	t.Parallel()
+	f := judge(tcpSeen(Open), udpSeen(Open))
+	for _, want := range []struct {
+		system string
+		lines  []string
+	}{
+		{"memcached", []string{"-U 0", "-l 127.0.0.1", "-U 0", "-Y /etc/memcached/auth", "-Z"}},
+		{"debian", []string{"-U 0", "-l 127.0.0.1", "systemctl restart memcached", "ss -lntup 'sport = :11211'"}},
+		{"rhel", []string{`OPTIONS="-U 0 -l 127.0.0.1"`, "systemctl restart memcached"}},
+		{"systemd", []string{"[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost", "User=memcache", "systemctl daemon-reload"}},
+		{"iptables", []string{"iptables -I INPUT ! -i lo -p udp --dport 11211 -j DROP", "iptables -I INPUT ! -i lo -p tcp --dport 11211 -j DROP"}},
+		{"nftables", []string{"\t\tudp dport 11211 drop", "\t\ttcp dport 11211 drop", "nft -f /etc/nftables.d/memcached.nft"}},
+		{"csf", []string{"csf -r"}},
+	} {
+		got := fixFor(f, want.system)
+		for _, line := range want.lines {
+			if !slices.Contains(got, line) {
+				t.Errorf("%s: %q is missing in\n%s", want.system, line, strings.Join(got, "\n"))
+			}
+		}
+	}
+	if first := f.Fix[0]; first.For != "memcached" || first.Lines[0] != "-U 0" {
+		t.Errorf("the first fix must turn UDP off: %+v", first)
+	}
+	if got := fixFor(f, "owner"); got != nil {
+		t.Errorf("the owner of a memcached need not be found out: %q", got)
+	}
+}
+
+func TestFixIsOnlyWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	at := func(o Observation, port uint16) Observation { o.Port = port; return o }
+	old := tcpSeen(Open).but(func(o *Observation) { o.Version = ptr("1.4.15") })
+	hidden := tcpSeen(Open).but(func(o *Observation) { o.Settings = &Settings{UDPPort: ptr(uint64(11211))} })
+	everywhere := tcpSeen(Open).but(func(o *Observation) { o.Settings = &Settings{Inter: ptr("NULL")} })
+	for _, tt := range []struct {
+		name         string
+		f            Finding
+		system       string
+		want, refuse string
+	}{
+		{"udp only", judge(udpSeen(Open), tcpSeen(Closed)), "debian", "-U 0", "-l "},
+		{"udp only, firewall", judge(udpSeen(Open), tcpSeen(Closed)), "iptables", "-p udp", "-p tcp"},
+		{"udp only, csf", judge(udpSeen(Open), tcpSeen(Closed)), "csf", "^UDP6?_IN", "^TCP6?_IN"},
+		{"tcp only", judge(tcpSeen(Open), udpSeen(Closed)), "debian", "-l 127.0.0.1", "-U 0"},
+		{"tcp only, firewall", judge(tcpSeen(Open)), "nftables", "tcp dport 11211 drop", "udp"},
+		{"udp on but filtered", judge(hidden, udpSeen(Silent)), "debian", "-U 0", ""},
+		{"other port", judge(at(tcpSeen(Open), 11999)), "iptables", "--dport 11999", "11211"},
+		{"auth", judge(tcpSeen(AuthRequired)), "memcached", "-Z", "-Y"},
+		{"auth in tls", judge(tcpSeen(AuthRequired).but(func(o *Observation) { o.TLS = true })), "memcached", "-l 127.0.0.1", "-Z"},
+		{"old", judge(old), "memcached", "-S", "-Y"},
+		{"old has no tls", judge(old), "memcached", "-S", "-Z"},
+		{"ipv6", judgeAt("2001:db8::7", tcpSeen(Open)), "iptables", "ip6tables -I", "\niptables"},
+		{"ipv6 listens", judgeAt("2001:db8::7", tcpSeen(Open)), "rhel", `"-l 127.0.0.1,::1"`, ""},
+		{"ipv6 clients", judgeAt("2001:db8::7", tcpSeen(Open)), "nftables", "ip6 saddr fd00::/64", "ip saddr"},
+		{"no -l opens both families", judge(everywhere), "iptables", "ip6tables -I", ""},
+		{"http", judge(tcpSeen(Foreign)), "owner", "sport = :11211", ""},
+		{"proxy", judge(tcpSeen(Open).but(func(o *Observation) { o.Product = "mcrouter" })), "owner", "ss ", ""},
+	} {
+		got := "\n" + strings.Join(fixFor(tt.f, tt.system), "\n")
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s: %q is missing in%s", tt.name, tt.system, tt.want, got)
+		}
+		if tt.refuse != "" && strings.Contains(got, tt.refuse) {
+			t.Errorf("%s: %s: %q is not needed in%s", tt.name, tt.system, tt.refuse, got)
+		}
+	}
+}
+
+func TestFixOfAStranger(t *testing.T) {
+	t.Parallel()
+	for _, f := range []Finding{
+		judge(tcpSeen(Foreign)), judge(tcpSeen(Mute)), judge(tcpSeen(TLS)),
+		judge(tcpSeen(Open).but(func(o *Observation) { o.Product = "twemproxy" })),
+	} {
+		for _, system := range []string{"memcached", "debian", "rhel", "systemd"} {
+			if got := fixFor(f, system); got != nil {
+				t.Errorf("%s: memcached's configuration does not apply: %s %q", f.Verdict, system, got)
+			}
+		}
+		if f.Fix[0].For != "owner" || fixFor(f, "iptables") == nil {
+			t.Errorf("%s: want the owner first, and a firewall: %+v", f.Verdict, f.Fix)
+		}
+	}
+	if got := judge(tcpSeen(Closed)).Fix; got != nil {
+		t.Errorf("nothing answered, nothing to close: %+v", got)
+	}
+}

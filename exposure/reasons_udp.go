@@ -1,0 +1,113 @@
+package exposure
+
+import "fmt"
+
+// speaksUDP reports whether o is memcached answering over UDP.
+func speaksUDP(o *Observation) bool {
+	v, _ := verdictOf(o)
+	return v == Reflector
+}
+
+func measuredAmplification(_ *Finding, o *Observation) string {
+	a := o.Amplification
+	if a == nil || a.Datagrams == 0 {
+		return ""
+	}
+	return fmt.Sprintf("One %s request: %s in, %s out in %s: ×%.1f (BAF).", quote(a.Request),
+		count(a.RequestBytes, "byte"), count(a.ResponseBytes, "byte"), count(a.Datagrams, "datagram"), a.BAF)
+}
+
+func ceiling(_ *Finding, o *Observation) string {
+	a := o.Amplification
+	if a == nil || a.CeilingEstimate == nil {
+		return ""
+	}
+	return fmt.Sprintf("An estimate, not measured: if somebody can store an item of the largest size that its settings allow, "+
+		"one small request brings back up to ×%.0f (BAF).", *a.CeilingEstimate)
+}
+
+// unauthenticatedUDP: TLS never applies to UDP, and before 1.5.20 SASL did not
+// cover ASCII over UDP (upstream issue 501); later releases refuse to start
+// with both.
+func unauthenticatedUDP(f *Finding, o *Observation) string {
+	if !speaksUDP(o) {
+		return ""
+	}
+	if o.State == AuthRequired {
+		return "It asks for credentials over UDP, but even a refusal is an answer that can be aimed at a victim."
+	}
+	s := "It answers UDP, so no authentication is in force there"
+	if f.TCP == nil {
+		return s + "."
+	}
+	switch {
+	case f.TCP.TLS || f.TCP.State == TLS:
+		return s + ": memcached ignores its TLS settings on UDP."
+	case f.TCP.Auth == AuthSASL:
+		return s + ": before 1.5.20, ASCII commands over UDP bypass SASL."
+	case f.TCP.State == AuthRequired:
+		return s + ", although TCP asks for credentials."
+	}
+	return s + "."
+}
+
+// whyUDPIsOn: UDP was switched on by default in 1.2.7 and off in 1.5.6
+// (2018-02-27, upstream commit dbb7a8af9).
+func whyUDPIsOn(_ *Finding, o *Observation) string {
+	if !speaksUDP(o) || o.Product != "" {
+		return ""
+	}
+	r, ok := ParseRelease(o.version())
+	switch {
+	case !ok:
+		return ""
+	case !r.Before(1, 5, 6):
+		return fmt.Sprintf("UDP is off by default since 1.5.6 and this says it is %s, so somebody switched it on with -U.", quote(o.version()))
+	case !r.Before(1, 2, 7):
+		return fmt.Sprintf("UDP is on by default from 1.2.7 to 1.5.5 and this says it is %s, so it is on unless -U 0 is set.", quote(o.version()))
+	}
+	return fmt.Sprintf("UDP is off by default before 1.2.7 and this says it is %s, so somebody switched it on with -U.", quote(o.version()))
+}
+
+func incompleteReply(_ *Finding, o *Observation) string {
+	switch a := o.Amplification; {
+	case a == nil || a.Datagrams == 0:
+		return ""
+	case a.Capped:
+		return "More would have come over UDP than was waited for, so the amplification is at least what was measured."
+	case !a.Complete:
+		return "The UDP reply did not arrive whole, so the amplification is at least what was measured."
+	}
+	return ""
+}
+
+func datagramCounts(_ *Finding, o *Observation) string {
+	a := o.Amplification
+	if a == nil || a.Datagrams == 0 || a.DatagramsDeclared == a.DatagramsUnique {
+		return ""
+	}
+	return fmt.Sprintf("The server declared %s and %d came; memcached 1.6.0 to 1.6.9 declares too few.",
+		count(a.DatagramsDeclared, "datagram"), a.DatagramsUnique)
+}
+
+func duplicates(_ *Finding, o *Observation) string {
+	if o.Amplification == nil || o.Amplification.Duplicates == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s came more than once and are counted in the amplification.", count(o.Amplification.Duplicates, "datagram"))
+}
+
+func repliedElsewhere(_ *Finding, o *Observation) string {
+	if o.RepliedFrom == nil {
+		return ""
+	}
+	return fmt.Sprintf("The answer came from %s, not from the address that was asked: "+
+		"it listens on every interface, and a filter on that one address does not hold it.", o.RepliedFrom)
+}
+
+func unconfirmed(_ *Finding, o *Observation) string {
+	if !o.Unconfirmed {
+		return ""
+	}
+	return "It answered once and not again, so this rests on a single reply."
+}

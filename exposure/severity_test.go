@@ -1,0 +1,77 @@
+package exposure
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestSeverityTable(t *testing.T) {
+	t.Parallel()
+	for _, inTLS := range []bool{false, true} {
+		for _, trust := range []Trust{Trusted, SemiTrusted, Untrusted} {
+			worse := Critical
+			for _, v := range Verdicts() {
+				s := SeverityOf(v, inTLS, trust)
+				if !slices.Contains(Severities(), s) {
+					t.Errorf("%s from %s, tls %v: no severity", v, trust, inTLS)
+				}
+				if s != worse && s.AtLeast(worse) {
+					t.Errorf("%s from %s, tls %v: %s is worse than that of a worse verdict", v, trust, inTLS, s)
+				}
+				worse = s
+			}
+		}
+		for _, v := range Verdicts() {
+			trusted, semi, untrusted := SeverityOf(v, inTLS, Trusted), SeverityOf(v, inTLS, SemiTrusted), SeverityOf(v, inTLS, Untrusted)
+			if !untrusted.AtLeast(semi) || !semi.AtLeast(trusted) {
+				t.Errorf("%s, tls %v: %s, %s, %s does not fall with trust", v, inTLS, untrusted, semi, trusted)
+			}
+			if got := SeverityOf(v, inTLS, "somewhere"); got != untrusted {
+				t.Errorf("%s from an unknown trust: %s, want that of untrusted, %s", v, got, untrusted)
+			}
+		}
+	}
+	if len(severities) != 2*len(Verdicts()) {
+		t.Errorf("%d rows, want each verdict with and without TLS", len(severities))
+	}
+	if SeverityOf("news", false, Trusted) != Critical {
+		t.Error("an unknown verdict must not look harmless")
+	}
+}
+
+func TestSeverityOrder(t *testing.T) {
+	t.Parallel()
+	for i, a := range Severities() {
+		for j, b := range Severities() {
+			if got := a.AtLeast(b); got != (i <= j) {
+				t.Errorf("%s at least %s: %v", a, b, got)
+			}
+		}
+	}
+	if !Severity("news").AtLeast(Critical) {
+		t.Error("an unknown severity must not be hidden by a threshold")
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, s := range Severities() {
+		if got, err := ParseSeverity(string(s)); got != s || err != nil {
+			t.Errorf("parse %s: %s, %v", s, got, err)
+		}
+	}
+	if got, err := ParseSeverity("HIGH"); got != High || err != nil {
+		t.Errorf("parse HIGH: %s, %v", got, err)
+	}
+	if _, err := ParseSeverity("urgent"); err == nil {
+		t.Error("urgent was taken for a severity")
+	}
+	for _, s := range []Trust{Trusted, SemiTrusted, Untrusted} {
+		if got, err := ParseTrust(string(s)); got != s || err != nil {
+			t.Errorf("parse %s: %s, %v", s, got, err)
+		}
+	}
+	if _, err := ParseTrust(""); err == nil {
+		t.Error("nothing was taken for a trust")
+	}
+}
