@@ -1,0 +1,114 @@
+package probes
+
+import (
+	"bytes"
+
+	"github.com/memsweep/memsweep/exposure"
+)
+
+// Caps on what is taken from one host for one question over UDP. A `stats`
+// reply is 1 to 3 datagrams of at most 1400 bytes.
+const (
+	MaxReplyDatagrams = 512
+	MaxReplyBytes     = 256 << 10
+)
+
+// Assembler collects the datagrams of one reply: they come out of order,
+// twice, or never. It counts all of them, since all of them are traffic that
+// a forged request would have caused, and puts together those that fit.
+type Assembler struct {
+	sizes      []int             // payload of every datagram, in order of arrival
+	bytes      int               // sum of sizes
+	seen       map[uint16][]byte // first payload of each sequence number
+	duplicates int
+	conflicts  int // duplicates whose content differs from the first
+	malformed  int // datagrams without a plausible frame
+	declared   int // largest total
+	reply      []byte
+	next       int // sequence number that reply waits for
+	end        terminator
+	capped     bool
+}
+
+// Add takes one datagram and reports whether the reply needs no more: it is
+// complete, or a cap was hit. The datagram is not kept.
+func (a *Assembler) Add(datagram []byte) (enough bool) {
+	if a.capped {
+		return true
+	}
+	a.sizes = append(a.sizes, len(datagram))
+	a.bytes += len(datagram)
+	if f, ok := ParseFrame(datagram); ok && f.Plausible() {
+		a.place(f)
+	} else {
+		a.malformed++
+	}
+	if a.finished() {
+		return true
+	}
+	a.capped = len(a.sizes) >= MaxReplyDatagrams || a.bytes >= MaxReplyBytes
+	return a.capped
+}
+
+func (a *Assembler) place(f Frame) {
+	a.declared = max(a.declared, int(f.Total))
+	if first, twice := a.seen[f.Sequence]; twice {
+		a.duplicates++
+		if !bytes.Equal(first, f.Payload) {
+			a.conflicts++
+		}
+		return
+	}
+	if a.seen == nil {
+		a.seen = map[uint16][]byte{}
+	}
+	a.seen[f.Sequence] = bytes.Clone(f.Payload)
+	for a.next <= 0xffff {
+		payload, ok := a.seen[uint16(a.next)]
+		if !ok {
+			break
+		}
+		a.reply = append(a.reply, payload...)
+		a.next++
+	}
+}
+
+// finished: the contiguous reply has its last line, nothing lies beyond a gap,
+// and as many datagrams came as were declared. The total alone never finishes
+// a reply, because 1.6.0 to 1.6.9 declare too few.
+func (a *Assembler) finished() bool {
+	return a.end.enough(a.reply) && a.next == len(a.seen) && len(a.seen) >= a.declared
+}
+
+// Reply is the contiguous part of the reply, from its beginning.
+func (a *Assembler) Reply() []byte { return a.reply }
+
+// Complete reports whether the datagrams form one reply that ends in END\r\n.
+func (a *Assembler) Complete() bool {
+	return a.end.ended() && a.next == len(a.seen) && bytes.HasSuffix(a.reply, []byte("END\r\n"))
+}
+
+// Amplification is what was counted, for a request of requestBytes over IPv4
+// or IPv6; nil when not a single datagram came.
+func (a *Assembler) Amplification(request string, requestBytes int, overIPv6 bool) *exposure.Amplification {
+	if len(a.sizes) == 0 {
+		return nil
+	}
+	ratios := exposure.Amplify(requestBytes, a.sizes, overIPv6)
+	return &exposure.Amplification{
+		Request:           request,
+		RequestBytes:      requestBytes,
+		ResponseBytes:     a.bytes,
+		Datagrams:         len(a.sizes),
+		DatagramsUnique:   len(a.seen),
+		DatagramsDeclared: a.declared,
+		Duplicates:        a.duplicates,
+		DatagramSizes:     a.sizes[:min(len(a.sizes), exposure.MaxSizesListed)],
+		Complete:          a.Complete(),
+		Capped:            a.capped,
+		BAF:               ratios.BAF,
+		PAF:               ratios.PAF,
+		IPRatio:           ratios.IP,
+		WireRatio:         ratios.Wire,
+	}
+}

@@ -1,0 +1,142 @@
+package probes
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/memsweep/memsweep/exposure"
+)
+
+func FuzzVersion(f *testing.F) {
+	for _, name := range []string{"mc1.6.18__default__tcp__version", "mc1.4.5__default__tcp__version", "redis7.0.15__tcp__version"} {
+		f.Add(wire(f, name))
+	}
+	f.Add([]byte("VERSION\r\r\n"))
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		version, ok := ParseVersion(reply)
+		if len(version) > MaxVersionBytes || strings.Contains(version, "\n") {
+			t.Errorf("version %q", version)
+		}
+		if ok != (classify(reply) == lineVersion) {
+			t.Errorf("ParseVersion says %t, classify %d", ok, classify(reply))
+		}
+		foreignService(reply)
+	})
+}
+
+func FuzzStats(f *testing.F) {
+	for _, name := range []string{"mc1.6.18__default__tcp__stats", "mc1.4.5__default__tcp__stats_settings", "mc1.6.18__asciiauth__tcp__version"} {
+		f.Add(wire(f, name))
+	}
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		values := parseStats(reply)
+		for key, value := range values {
+			if len(key) > maxStatKey || len(value) > maxStatValue || !bytes.Contains(reply, []byte("STAT "+key)) {
+				t.Errorf("%q = %q", key, value)
+			}
+		}
+		if len(values) > maxStatLines || (values.stats() == nil) != (len(values) == 0) || (values.settings() == nil) != (len(values) == 0) {
+			t.Errorf("%d values", len(values))
+		}
+		whole, pieces := &terminator{}, &terminator{}
+		want, got := whole.enough(reply), false
+		for n := 0; n <= len(reply) && !got; n++ {
+			got = pieces.enough(reply[:n])
+		}
+		if got != want || !bytes.Equal(whole.last, pieces.last) {
+			t.Errorf("enough: %t at once, %t in pieces", want, got)
+		}
+	})
+}
+
+func FuzzBinary(f *testing.F) {
+	f.Add(wire(f, "mc1.6.18__binonly__tcp__bin_version"))
+	f.Add(wire(f, "mc1.6.18__sasl__tcp__bin_sasl_list"))
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		for _, opcode := range []byte{opVersion, opSASLList} {
+			answer, err := parseBinary(reply, opcode)
+			if err == nil && !bytes.Contains(reply, answer.value) {
+				t.Errorf("value %q is not in the reply", answer.value)
+			}
+			if err == nil && !enoughBinary(opcode)(reply) {
+				t.Error("a whole answer is not enough")
+			}
+			mechanisms(answer.value)
+		}
+	})
+}
+
+// FuzzAssembler cuts the input into datagrams: a length byte, then content.
+func FuzzAssembler(f *testing.F) {
+	f.Add([]byte("\x0d\x00\x01\x00\x00\x00\x01\x00\x00END\r\n"))
+	f.Add([]byte("\x0c\x00\x01\x00\x01\x00\x02\x00\x00ND\r\n\x09\x00\x01\x00\x00\x00\x02\x00\x00E"))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		var a Assembler
+		total, count := 0, 0
+		for len(input) > 0 && !a.capped {
+			n := min(int(input[0]), len(input)-1)
+			datagram := input[1 : 1+n]
+			input = input[1+n:]
+			a.Add(datagram)
+			total += len(datagram)
+			count++
+		}
+		amp := a.Amplification("stats", 15, true)
+		if amp == nil {
+			if count > 0 {
+				t.Error("nothing counted")
+			}
+			return
+		}
+		if amp.ResponseBytes != total || amp.Datagrams != count || amp.DatagramsUnique+amp.Duplicates+a.malformed != count {
+			t.Errorf("counted %+v of %d datagrams with %d bytes", amp, count, total)
+		}
+		if len(a.Reply()) > total || amp.Complete && !bytes.HasSuffix(a.Reply(), []byte("END\r\n")) {
+			t.Errorf("complete %t, reply %q", amp.Complete, a.Reply())
+		}
+	})
+}
+
+// FuzzConversation: whatever a server answers to each question, only
+// utterances are said, every conversation ends in a state, and in what pieces
+// the bytes came makes no difference to what is seen.
+func FuzzConversation(f *testing.F) {
+	f.Add("VERSION 1.6.18\r\n", "STAT pid 1\r\nEND\r\n", "STAT udpport 0\r\nEND\r\n", "", "", uint64(0))
+	f.Add("", "", "", binaryReply(opVersion, 0, "1.6.18"), binaryReply(opSASLList, 0, "PLAIN"), uint64(1))
+	f.Add("CLIENT_ERROR unauthenticated\r\n", "", "", "", "", uint64(2))
+	f.Fuzz(func(t *testing.T, version, stats, settings, binaryVersion, saslList string, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		srv := randomServer(rng)
+		for name, data := range map[string]string{
+			qVersion.name: version, qStats.name: stats, qSettings.name: settings, qBinaryVersion.name: binaryVersion, qSASLList.name: saslList,
+		} {
+			a := srv.plain[name]
+			a.data = data
+			srv.plain[name] = a
+		}
+		var seen []exposure.Observation
+		for _, chunk := range []int{0, 1, 7} {
+			srv.chunk = chunk
+			s := &scripted{server: srv}
+			o := interrogateTCP(t.Context(), s)
+			for _, said := range s.written {
+				checkSaid(t, MemcachedTCP(), []byte(said))
+			}
+			if o.State == "" || s.handshakes > 0 && !saidNothing(o) {
+				t.Errorf("state %q after %d handshakes", o.State, s.handshakes)
+			}
+			seen = append(seen, o)
+		}
+		// How much is read beyond the end of a reply does depend on the pieces.
+		ignore := cmpopts.IgnoreFields(exposure.Observation{}, "Evidence")
+		for _, o := range seen[1:] {
+			if diff := cmp.Diff(seen[0], o, ignore); diff != "" {
+				t.Errorf("seen at once, and in pieces\n%s", diff)
+			}
+		}
+	})
+}
