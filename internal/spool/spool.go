@@ -1,0 +1,125 @@
+// Package spool keeps many small documents out of memory: compressed, the
+// first few megabytes in memory and the rest in a temporary file, so that a
+// network in which everything answers costs disk, not memory.
+package spool
+
+import (
+	"bytes"
+	"compress/flate"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// inMemory is how many compressed bytes are kept before a file is used.
+const inMemory = 8 << 20
+
+// Spool is a set of documents. The zero value is empty and ready. Its methods
+// may be called concurrently.
+type Spool struct {
+	mu      sync.Mutex
+	packer  *flate.Writer
+	packed  bytes.Buffer
+	chunks  [][]byte // what is in memory
+	held    int      // bytes in chunks
+	file    *os.File // nil: not needed yet, or not to be had
+	written int64
+	noFile  bool
+}
+
+// Ref is where a document is.
+type Ref struct {
+	chunk  int // -1: in the file
+	offset int64
+	length int
+}
+
+// Put keeps a copy of a document. It cannot fail: where there is no temporary
+// file to be had, memory has to do.
+func (s *Spool) Put(document []byte) Ref {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	packed := s.pack(document)
+	if s.held >= inMemory && s.open() {
+		if _, err := s.file.WriteAt(packed, s.written); err == nil {
+			ref := Ref{chunk: -1, offset: s.written, length: len(packed)}
+			s.written += int64(len(packed))
+			return ref
+		}
+		s.noFile = true // full: what is there already stays readable
+	}
+	return s.hold(packed)
+}
+
+// hold keeps packed bytes in memory.
+func (s *Spool) hold(packed []byte) Ref {
+	const chunkSize = 256 << 10
+	last := len(s.chunks) - 1
+	if last < 0 || len(s.chunks[last])+len(packed) > cap(s.chunks[last]) {
+		s.chunks = append(s.chunks, make([]byte, 0, max(chunkSize, len(packed))))
+		last++
+	}
+	ref := Ref{chunk: last, offset: int64(len(s.chunks[last])), length: len(packed)}
+	s.chunks[last] = append(s.chunks[last], packed...)
+	s.held += len(packed)
+	return ref
+}
+
+// open makes sure of the file. Where the system allows, it has no name from
+// then on, so that nothing is left behind however the program ends.
+func (s *Spool) open() bool {
+	if s.file == nil && !s.noFile {
+		f, err := os.CreateTemp("", "memsweep-*.spool") // mode 0600
+		if err != nil {
+			s.noFile = true
+			return false
+		}
+		os.Remove(f.Name()) // fails on Windows; Close removes it there
+		s.file = f
+	}
+	return !s.noFile
+}
+
+// pack compresses a document; the result is valid until the next call.
+func (s *Spool) pack(document []byte) []byte {
+	s.packed.Reset()
+	if s.packer == nil {
+		// The level is valid.
+		s.packer, _ = flate.NewWriter(&s.packed, flate.BestSpeed)
+	} else {
+		s.packer.Reset(&s.packed)
+	}
+	s.packer.Write(document) // a bytes.Buffer does not fail
+	s.packer.Close()
+	return s.packed.Bytes()
+}
+
+// Get returns the document at ref.
+func (s *Spool) Get(ref Ref) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	packed := make([]byte, ref.length)
+	if ref.chunk >= 0 {
+		copy(packed, s.chunks[ref.chunk][ref.offset:])
+	} else if _, err := s.file.ReadAt(packed, ref.offset); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.file.Name(), err)
+	}
+	document, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if err != nil {
+		return nil, fmt.Errorf("unpack a spooled document: %w", err)
+	}
+	return document, nil
+}
+
+// Close drops everything.
+func (s *Spool) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chunks = nil
+	if s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name()) // already gone, but on Windows
+		s.file = nil
+	}
+}

@@ -1,0 +1,68 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// goldens is every golden document: a report in a format.
+func goldens() []struct {
+	file, format string
+	report       fixture
+	opts         Options
+} {
+	type golden = struct {
+		file, format string
+		report       fixture
+		opts         Options
+	}
+	return []golden{
+		{"report.json", "json", whole(), Options{}},
+		{"report.jsonl", "jsonl", whole(), Options{}},
+		{"report.csv", "csv", whole(), Options{}},
+		{"report.txt", "text", whole(), Options{}},
+		{"report-140.txt", "text", whole(), Options{Width: 140}},
+		{"report-100.txt", "text", whole(), Options{Width: 100}},
+		{"report-60.txt", "text", whole(), Options{Width: 60}},
+		{"report-colour.txt", "text", whole(), Options{Width: 140, Color: true}},
+		{"report-verbose.txt", "text", interrupted(), Options{Width: 100, Verbose: true}},
+		{"nothing.json", "json", nothing(), Options{}},
+		{"nothing.jsonl", "jsonl", nothing(), Options{}},
+		{"nothing.csv", "csv", nothing(), Options{}},
+		{"nothing.txt", "text", nothing(), Options{Width: 100}},
+		{"interrupted.json", "json", interrupted(), Options{}},
+		{"interrupted.jsonl", "jsonl", interrupted(), Options{}},
+		{"interrupted.txt", "text", interrupted(), Options{Width: 100}},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, g := range goldens() {
+		got := g.report.write(t, g.format, g.opts)
+		path := filepath.Join("..", "testdata", "golden", g.file)
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n")) // a checkout on Windows
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s (-want +got; -update writes it anew):\n%s", g.file, diff)
+		}
+	}
+}
