@@ -1,0 +1,274 @@
+package scanner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/targets"
+)
+
+// Checkpoint is the state of a sweep that did not end: a sweep resumed from it
+// reports exactly what an uninterrupted one would have. As a file it is a
+// stream of JSON values: the head, a HostState for each host, and a tail that
+// proves that nothing is missing.
+type Checkpoint struct {
+	Format   string         `json:"format"` // CheckpointFormat
+	ID       string         `json:"id"`
+	Started  time.Time      `json:"started"`
+	Saved    time.Time      `json:"saved"`
+	Plan     Plan           `json:"plan"`
+	Narrow   []netip.Prefix `json:"narrow,omitempty"` // left out since the start
+	Scope    string         `json:"scope_sha256,omitempty"`
+	Counters Counters       `json:"counters"`
+	Lanes    []LaneState    `json:"lanes"`
+	// Extra is for the program around the sweep (Options.Extra).
+	Extra json.RawMessage `json:"extra,omitempty"`
+
+	hosts *json.Decoder // what follows the head
+}
+
+// CheckpointFormat names this version of the file.
+const CheckpointFormat = "memsweep-checkpoint/1"
+
+// LaneState is where one probe is, and its two bits for each address.
+type LaneState struct {
+	Probe   string `json:"probe"`
+	Pass    int    `json:"pass"`
+	Pos     uint64 `json:"pos"`
+	Settled []byte `json:"settled"` // see bitset.pack
+	Failed  []byte `json:"failed"`
+}
+
+// HostState is one address that answered, or in the tail the number of them.
+type HostState struct {
+	Addr   netip.Addr   `json:"addr,omitzero"`
+	Sights []SightState `json:"sights,omitempty"`
+	Hosts  *int         `json:"hosts,omitempty"`
+}
+
+// SightState is one endpoint that answered; Observed is null if it was not yet
+// interrogated.
+type SightState struct {
+	Probe    string          `json:"probe"`
+	From     netip.AddrPort  `json:"from,omitzero"`
+	Datagram []byte          `json:"datagram,omitempty"`
+	Observed json.RawMessage `json:"observed"` // an exposure.Observation
+}
+
+// ReadCheckpoint reads the head of what was saved. The rest is read by New, so
+// r must stay open until then.
+func ReadCheckpoint(r io.Reader) (*Checkpoint, error) {
+	var c Checkpoint
+	c.hosts = json.NewDecoder(r)
+	if err := c.hosts.Decode(&c); err != nil {
+		return nil, fmt.Errorf("not a checkpoint, or a damaged one: %w", err)
+	}
+	if c.Format != CheckpointFormat {
+		return nil, fmt.Errorf("format %q: this version reads %q", c.Format, CheckpointFormat)
+	}
+	return &c, nil
+}
+
+// Narrowed are the addresses that the checkpoint's sweep had left out already.
+func (c *Checkpoint) Narrowed() (targets.Set, error) { return targets.SetOf(c.Narrow...) }
+
+// Checkpoints are saved this often; a large one less often, so that saving
+// never takes more than a twentieth of the time.
+const (
+	keepEvery = 3 * time.Second
+	keepShare = 20
+)
+
+// keep saves a checkpoint every few seconds until end is closed.
+func (s *Sweep) keep(end <-chan struct{}) {
+	if s.save == nil {
+		return
+	}
+	wait, failed := keepEvery, false
+	for {
+		select {
+		case <-end:
+			return
+		case <-time.After(wait):
+		}
+		begin := time.Now()
+		if err := s.save(s.snapshot(s.grace()).write); err != nil && !failed {
+			failed = true // once is enough; the sweep is worth more than its checkpoint
+			s.problem(fmt.Errorf("checkpoint: %w", err))
+		}
+		wait = max(keepEvery, keepShare*time.Since(begin))
+	}
+}
+
+// grace is how long after it was asked an endpoint may still be under way.
+func (s *Sweep) grace() time.Duration {
+	local := time.Duration(0)
+	for try := range localTries {
+		local += localBackoff(try)
+	}
+	return localTries*time.Duration(s.plan.Timeout) + local + time.Second
+}
+
+// Save saves the state of a sweep that has ended, finished or not.
+func (s *Sweep) Save() error {
+	if s.save == nil {
+		return nil
+	}
+	return s.save(s.snapshot(0).write)
+}
+
+// snapshot is the state at one moment: the observations themselves are still
+// in the spool, where nothing changes them.
+type snapshot struct {
+	head  Checkpoint
+	sweep *Sweep
+	addrs []netip.Addr
+	hosts [][]*sight
+}
+
+// snapshot copies the state. With a grace, lanes are set back to where nothing
+// is under way any more; without, everything must have ended.
+func (s *Sweep) snapshot(grace time.Duration) snapshot {
+	now := time.Now()
+	snap := snapshot{sweep: s}
+	snap.head = Checkpoint{
+		Format: CheckpointFormat, ID: s.ID, Started: s.Started, Saved: now.UTC(),
+		Plan: s.plan, Narrow: s.narrow.Prefixes(), Extra: s.extra,
+	}
+	if s.scope != nil {
+		snap.head.Scope = s.scope.SHA256
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap.head.Counters = s.count()
+	for _, l := range s.lanes {
+		state := LaneState{Probe: l.probe.Name, Settled: l.settled.pack(), Failed: l.failed.pack()}
+		if state.Pass, state.Pos = l.at(); grace > 0 {
+			state.Pass, state.Pos = l.tick(now, grace)
+		}
+		snap.head.Lanes = append(snap.head.Lanes, state)
+	}
+	for addr, h := range s.hosts {
+		snap.addrs = append(snap.addrs, addr)
+		snap.hosts = append(snap.hosts, cloned(h.sights))
+	}
+	return snap
+}
+
+func (snap snapshot) write(w io.Writer) error {
+	out := json.NewEncoder(w)
+	if err := out.Encode(snap.head); err != nil {
+		return err
+	}
+	for i, addr := range snap.addrs {
+		state := HostState{Addr: addr}
+		for n, seen := range snap.hosts[i] {
+			if seen == nil {
+				continue
+			}
+			sight, err := snap.sweep.sightState(n, seen)
+			if err != nil {
+				return err
+			}
+			state.Sights = append(state.Sights, sight)
+		}
+		if err := out.Encode(state); err != nil {
+			return err
+		}
+	}
+	n := len(snap.addrs)
+	return out.Encode(HostState{Hosts: &n})
+}
+
+func (s *Sweep) sightState(lane int, seen *sight) (state SightState, err error) {
+	state = SightState{Probe: s.lanes[lane].probe.Name, From: seen.first.From, Datagram: seen.first.Datagram}
+	switch {
+	case seen.shelved:
+		state.Observed, err = s.shelf.Get(seen.ref)
+	case seen.observed != nil:
+		state.Observed, err = json.Marshal(seen.observed)
+	}
+	return state, err
+}
+
+// restore takes the state over. Everything in it is checked: the file may have
+// been changed.
+func (s *Sweep) restore(c *Checkpoint) error {
+	s.ID, s.Started, s.before = c.ID, c.Started, c.Counters
+	if len(c.Lanes) != len(s.lanes) {
+		return fmt.Errorf("checkpoint: %d lanes for %d probes", len(c.Lanes), len(s.lanes))
+	}
+	for i, l := range s.lanes {
+		if err := l.restore(c.Lanes[i]); err != nil {
+			return fmt.Errorf("checkpoint: %s: %w", l.probe.Name, err)
+		}
+	}
+	for n := 0; ; n++ {
+		var h HostState
+		if err := c.hosts.Decode(&h); err != nil {
+			return fmt.Errorf("checkpoint: ends after %d hosts, or is damaged there: %w", n, err)
+		}
+		if h.Hosts != nil {
+			if *h.Hosts != n {
+				return fmt.Errorf("checkpoint: %d hosts of %d", n, *h.Hosts)
+			}
+			return nil
+		}
+		for _, seen := range h.Sights {
+			if err := s.restoreSight(h.Addr, seen); err != nil {
+				return fmt.Errorf("checkpoint: host %s: %w", h.Addr, err)
+			}
+		}
+	}
+}
+
+func (s *Sweep) restoreSight(addr netip.Addr, state SightState) error {
+	index, ok := s.set.Index(addr)
+	if !ok {
+		return errors.New("not in the plan")
+	}
+	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return l.probe.Name == state.Probe })
+	if i < 0 {
+		return fmt.Errorf("probe %q is not in the plan", state.Probe)
+	}
+	if s.narrow.Contains(addr) {
+		return nil
+	}
+	l := s.lanes[i]
+	l.settled.set(index)
+	seen := &sight{first: probes.First{From: state.From, Datagram: state.Datagram}}
+	s.host(addr).sights[i] = seen
+	if len(state.Observed) == 0 || string(state.Observed) == "null" {
+		s.pending = append(s.pending, candidate{lane: l, addr: addr, first: seen.first})
+		return nil
+	}
+	return json.Unmarshal(state.Observed, &seen.observed)
+}
+
+func (l *lane) restore(state LaneState) error {
+	if state.Probe != l.probe.Name {
+		return fmt.Errorf("found %q in its place", state.Probe)
+	}
+	if state.Pass < 0 || state.Pass > l.tries || state.Pos > l.positions() {
+		return fmt.Errorf("pass %d, position %d are beyond the plan", state.Pass, state.Pos)
+	}
+	var err error
+	if l.settled, err = unpackBitset(state.Settled, l.set.Len()); err != nil {
+		return fmt.Errorf("settled: %w", err)
+	}
+	if l.failed, err = unpackBitset(state.Failed, l.set.Len()); err != nil {
+		return fmt.Errorf("failed: %w", err)
+	}
+	l.pass, l.pos = state.Pass, state.Pos
+	if l.pass == l.tries && l.failed.any() {
+		l.pass, l.pos = l.tries-1, 0 // one more pass for those that this machine could not ask
+	}
+	l.marks = []mark{{pass: l.pass, pos: l.pos}}
+	return nil
+}

@@ -1,0 +1,125 @@
+package scanner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/memsweep/memsweep/probes"
+)
+
+// datagrams is one conversation over UDP: probes.Datagrams over an unconnected
+// socket of its own, since a server that is bound to the wildcard may answer
+// from another address than the one asked.
+type datagrams struct {
+	gate    *Gate
+	remote  netip.AddrPort
+	timeout time.Duration
+	conn    *net.UDPConn
+	buf     []byte
+}
+
+// maxUDP is the largest datagram there is.
+const maxUDP = 1 << 16
+
+// newDatagrams opens a socket. buf is what is received into; it must hold the
+// largest datagram there is.
+func newDatagrams(gate *Gate, remote netip.AddrPort, timeout time.Duration, buf []byte) (*datagrams, error) {
+	conn, err := listenUDP(remote.Addr().Is4())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", probes.ErrLocal, err)
+	}
+	return &datagrams{gate: gate, remote: remote, timeout: timeout, conn: conn, buf: buf}, nil
+}
+
+// listenUDP opens an unconnected socket of one family on a port that the
+// kernel chooses.
+func listenUDP(v4 bool) (*net.UDPConn, error) {
+	network, any := "udp6", netip.IPv6Unspecified()
+	if v4 {
+		network, any = "udp4", netip.IPv4Unspecified()
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(any, 0)))
+	if err != nil {
+		return nil, err
+	}
+	if err := reportICMP(conn, v4); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (d *datagrams) Close() { d.conn.Close() }
+
+// Remote implements probes.Datagrams.
+func (d *datagrams) Remote() netip.AddrPort { return d.remote }
+
+// ID implements probes.Datagrams.
+func (d *datagrams) ID() uint16 {
+	var b [2]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint16(b[:])
+}
+
+// Ask implements probes.Datagrams.
+func (d *datagrams) Ask(ctx context.Context, request []byte, receive func(probes.Datagram) bool) (probes.Ending, error) {
+	if err := d.gate.Pass(ctx, d.remote.Addr(), udpBytes+len(request)); err != nil {
+		return probes.Failed, fmt.Errorf("%w: %w", probes.ErrLocal, err)
+	}
+	if err := d.send(request); err != nil {
+		return probes.Failed, err
+	}
+	end := time.Now().Add(slowFactor * d.timeout)
+	if limit, ok := ctx.Deadline(); ok && limit.Before(end) {
+		end = limit
+	}
+	for {
+		quiet := time.Now().Add(d.timeout)
+		if quiet.After(end) {
+			quiet = end
+		}
+		d.conn.SetReadDeadline(quiet)
+		n, from, err := d.conn.ReadFromUDPAddrPort(d.buf)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(end):
+			return probes.Deadline, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return probes.Quiet, nil
+		case isRefusal(err), isUnreachable(err):
+			return probes.RST, probes.ErrRefused
+		case err != nil:
+			return probes.Failed, fmt.Errorf("%w: %w", probes.ErrLocal, cause(err))
+		}
+		d.gate.Charge(0, udpBytes+n)
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if receive(probes.Datagram{From: from, Payload: d.buf[:n]}) {
+			return probes.Complete, nil
+		}
+		if ctx.Err() != nil || !time.Now().Before(end) {
+			return probes.Deadline, nil
+		}
+	}
+}
+
+// send transmits one datagram. An ICMP error that an earlier datagram earned
+// is reported by the next call on the socket; it does not concern this one.
+func (d *datagrams) send(request []byte) error {
+	var err error
+	for range 3 {
+		if _, err = d.conn.WriteToUDPAddrPort(request, d.remote); err == nil {
+			return nil
+		}
+		if !isRefusal(err) && !isUnreachable(err) && !isExhausted(err) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("send to %s: %w: %w", d.remote, probes.ErrLocal, cause(err))
+}

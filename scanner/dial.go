@@ -1,0 +1,91 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/memsweep/memsweep/probes"
+)
+
+// errAcceptedAndReset: the handshake was completed, and the connection reset
+// before it could be used. Something listens there.
+var errAcceptedAndReset = errors.New("accepted, and reset at once")
+
+// dialer opens TCP connections, and tells what the peer did (ErrRefused,
+// ErrNoAnswer, errAcceptedAndReset) from what this machine could not do (ErrLocal).
+type dialer struct{ timeout time.Duration }
+
+// connect opens one connection. A SYN that is not answered within a second is
+// sent again by the kernel; Gate.Charge is told of those by the caller.
+func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	nd := net.Dialer{Timeout: d.timeout, KeepAlive: -1}
+	nd.SetMultipathTCP(false)
+	conn, err := nd.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
+	if err == nil {
+		return conn, nil
+	}
+	switch {
+	case isReset(err):
+		return nil, fmt.Errorf("connect %s: %w", to, errAcceptedAndReset)
+	case isRefusal(err):
+		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrNoAnswer)
+	case isUnreachable(err) && routed(to):
+		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)
+	}
+	return nil, fmt.Errorf("connect %s: %w: %w", to, probes.ErrLocal, cause(err))
+}
+
+// resends is how many SYNs the kernel has sent again after so long a wait
+// (RFC 6298: 1 s, doubled each time).
+func resends(waited time.Duration) int {
+	n := 0
+	for due := time.Second; waited > due; due = 2*due + time.Second {
+		n++
+	}
+	return n
+}
+
+// routed reports whether this machine has a route to the address. It sends
+// nothing: connecting a UDP socket only looks the route up. Without it, "no
+// route here" and "a router says unreachable" are the same error.
+func routed(to netip.AddrPort) bool {
+	var nd net.Dialer
+	conn, err := nd.DialUDP(context.Background(), "udp", netip.AddrPort{}, to)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// abandon closes a connection with a reset: no TIME_WAIT is left on either
+// side, and the server's slot is free at once.
+func abandon(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// cause is the system's own word for what went wrong, without the addresses
+// that make every error text different.
+func cause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}

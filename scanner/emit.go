@@ -1,0 +1,157 @@
+package scanner
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/memsweep/memsweep/exposure"
+)
+
+// emitReady emits, in order of address, every host that is ready.
+func (s *Sweep) emitReady() {
+	for _, addr := range s.addresses() {
+		s.emitIfReady(addr)
+	}
+}
+
+func (s *Sweep) addresses() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.hosts), netip.Addr.Compare)
+}
+
+// emitIfReady emits a host if nothing more will be learned of it.
+func (s *Sweep) emitIfReady(addr netip.Addr) {
+	s.mu.Lock()
+	h := s.hosts[addr]
+	ready := h != nil && !h.emitted && s.ready(addr, h)
+	if ready {
+		h.emitted = true
+	}
+	s.mu.Unlock()
+	if ready {
+		s.deliver(addr)
+	}
+}
+
+func (s *Sweep) ready(addr netip.Addr, h *host) bool {
+	index, _ := s.set.Index(addr)
+	for _, l := range s.lanes {
+		if seen := h.sights[l.number]; seen != nil && !seen.asked() || !l.final(index) {
+			return false
+		}
+	}
+	return true
+}
+
+// emitRest emits the hosts of which some probe was not finished when the sweep
+// ended.
+func (s *Sweep) emitRest() {
+	for _, addr := range s.addresses() {
+		s.mu.Lock()
+		h := s.hosts[addr]
+		rest := !h.emitted
+		h.emitted = true
+		s.mu.Unlock()
+		if rest {
+			s.deliver(addr)
+		}
+	}
+}
+
+// deliver hands a host to the caller.
+func (s *Sweep) deliver(addr netip.Addr) {
+	host, err := s.fuse(addr)
+	s.emitting.Lock()
+	defer s.emitting.Unlock()
+	if s.emitErr != nil {
+		return
+	}
+	if err == nil {
+		err = s.emit(host)
+	}
+	if s.emitErr = err; err != nil {
+		s.stop()
+	}
+}
+
+// shelve moves what was seen of a host out of memory.
+func (s *Sweep) shelve(addr netip.Addr) {
+	for i, seen := range s.sights(addr) {
+		if seen == nil || seen.observed == nil {
+			continue
+		}
+		document, err := json.Marshal(seen.observed)
+		if err != nil {
+			panic(err) // plain data
+		}
+		ref := s.shelf.Put(document)
+		s.mu.Lock()
+		*s.hosts[addr].sights[i] = sight{shelved: true, ref: ref}
+		s.mu.Unlock()
+	}
+}
+
+// fuse brings together what every lane knows of an address.
+func (s *Sweep) fuse(addr netip.Addr) (exposure.Host, error) {
+	index, _ := s.set.Index(addr)
+	sights := s.sights(addr)
+	host := exposure.Host{Addr: addr}
+	for i, l := range s.lanes {
+		o := exposure.Observation{
+			Probe: l.probe.Name, Transport: l.probe.Transport, Port: l.probe.Port,
+			Auth: exposure.AuthUnknown, Evidence: []exposure.Exchange{},
+		}
+		switch {
+		case sights[i] == nil:
+			o.State = l.state(index)
+		case sights[i].observed != nil:
+			o = *sights[i].observed
+		case !sights[i].shelved:
+			o = s.unfinished(candidate{lane: l, addr: addr, first: sights[i].first})
+		default:
+			document, err := s.shelf.Get(sights[i].ref)
+			if err == nil {
+				err = json.Unmarshal(document, &o)
+			}
+			if err != nil {
+				return host, fmt.Errorf("what was seen at %s: %w", addr, err)
+			}
+		}
+		host.Observations = append(host.Observations, o)
+	}
+	return host, nil
+}
+
+// sights is a copy of what is known of an address.
+func (s *Sweep) sights(addr netip.Addr) []*sight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cloned(s.hosts[addr].sights)
+}
+
+func cloned(sights []*sight) []*sight {
+	copies := slices.Clone(sights)
+	for i, seen := range sights {
+		if seen != nil {
+			one := *seen
+			copies[i] = &one
+		}
+	}
+	return copies
+}
+
+// Hosts yields every host at which a probe was answered, in order of address.
+func (s *Sweep) Hosts() iter.Seq2[exposure.Host, error] {
+	return func(yield func(exposure.Host, error) bool) {
+		for _, addr := range s.addresses() {
+			if !yield(s.fuse(addr)) {
+				return
+			}
+		}
+	}
+}

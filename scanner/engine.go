@@ -1,0 +1,76 @@
+package scanner
+
+import (
+	"context"
+	"iter"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/memsweep/memsweep/probes"
+)
+
+// Engine carries discovery questions to the wire and brings back what came of
+// them.
+type Engine interface {
+	// Name is what the report says: "socket".
+	Name() string
+	// Discover asks every question of the job, once, and reports events until
+	// the last has had its time. When ctx ends it stops asking, waits for what
+	// is under way, and returns nil: an interrupt is no error. It owns every
+	// goroutine that it starts; all have ended when it returns. An error means
+	// that the engine could not work at all.
+	Discover(ctx context.Context, job Job) error
+}
+
+// Job is one pass of one probe over its addresses.
+type Job struct {
+	Probe     probes.Probe
+	Questions iter.Seq[Question]
+	// Quiet is how long to listen after the last question.
+	Quiet time.Duration
+	// Report takes what happened. It may be called from several goroutines.
+	Report func(Event)
+	// Outstanding reports whether any question of this pass is still without
+	// an answer; when none is, there is nothing to listen for.
+	Outstanding func() bool
+	// Addr is the address with that index (Question.Index).
+	Addr func(index uint64) netip.Addr
+}
+
+// Question is one address to be asked.
+type Question struct {
+	Pos   uint64 // position in the walk
+	Index uint64 // of the address in the plan's set
+	Addr  netip.Addr
+}
+
+// Event is something that happened to a question, or to an address.
+type Event struct {
+	Kind EventKind
+	Addr netip.Addr
+	// Question is set for Failed and Unasked.
+	Question Question
+	// First is the reply of a UDP endpoint (Answered).
+	First probes.First
+	// Conn is the accepted connection of a TCP endpoint (Answered); the
+	// receiver of the event closes it. An engine without connections leaves
+	// it nil.
+	Conn net.Conn
+	// Err says why (Failed).
+	Err error
+}
+
+// EventKind says what happened.
+type EventKind int
+
+// The kinds of events. A question without an event was asked, and silence was
+// the answer.
+const (
+	Answered   EventKind = iota // something came back that verifies
+	Refused                     // RST, or ICMP unreachable
+	Failed                      // this machine could not ask
+	Retried                     // a local failure that was tried again
+	Unasked                     // the sweep was stopping; the question was not sent
+	Unverified                  // something came back that answers no question
+)

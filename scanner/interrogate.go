@@ -1,0 +1,152 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/probes"
+)
+
+// candidate is an endpoint that answered discovery.
+type candidate struct {
+	lane  *lane
+	addr  netip.Addr
+	first probes.First // UDP only
+}
+
+// conversationFactor times the reply timeout is the most that one endpoint
+// gets: its slowest exchanges, some of them twice.
+const conversationFactor = 12
+
+// talk interrogates pending candidates until there are none and none can come,
+// or until ctx ends.
+func (s *Sweep) talk(ctx, hard context.Context) {
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wake.Broadcast()
+	})()
+	for {
+		s.mu.Lock()
+		for len(s.pending) == 0 && !s.closed && ctx.Err() == nil {
+			s.wake.Wait()
+		}
+		if len(s.pending) == 0 || ctx.Err() != nil {
+			s.mu.Unlock()
+			return
+		}
+		c := s.pending[0]
+		s.pending = s.pending[1:]
+		s.mu.Unlock()
+		s.interrogate(hard, c, nil)
+	}
+}
+
+// closeQueue says that no further candidate will come.
+func (s *Sweep) closeQueue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.wake.Broadcast()
+}
+
+// interrogate holds the conversation with one candidate. conn is the
+// connection that discovery opened, if it did.
+func (s *Sweep) interrogate(hard context.Context, c candidate, conn net.Conn) {
+	ctx, cancel := context.WithTimeout(hard, conversationFactor*time.Duration(s.plan.Timeout))
+	defer cancel()
+	o, ok := s.converse(ctx, c, conn)
+	if ok && hard.Err() == nil { // what was cut off is still pending
+		s.observed(c, o)
+	}
+}
+
+// converse returns what was observed, and false if the candidate was dealt
+// with otherwise.
+func (s *Sweep) converse(ctx context.Context, c candidate, conn net.Conn) (exposure.Observation, bool) {
+	remote := netip.AddrPortFrom(c.addr, c.lane.probe.Port)
+	timeout := time.Duration(s.plan.Timeout)
+	if c.lane.probe.InterrogateTCP != nil {
+		wire := newStream(s.gate, remote, timeout, conn)
+		defer wire.Close()
+		if conn == nil {
+			if err := wire.Redial(ctx); err != nil {
+				s.lost(c, err)
+				return exposure.Observation{}, false
+			}
+		}
+		return s.finish(c, c.lane.probe.InterrogateTCP(ctx, wire)), true
+	}
+	buf := s.buffers.Get().(*[maxUDP]byte)
+	defer s.buffers.Put(buf)
+	wire, err := newDatagrams(s.gate, remote, timeout, buf[:])
+	if err != nil {
+		s.localError(cause(err))
+		return s.finish(c, c.lane.probe.InterrogateUDP(ctx, deadLine{remote}, c.first)), true
+	}
+	defer wire.Close()
+	o := c.lane.probe.InterrogateUDP(ctx, wire, c.first)
+	if o.Unconfirmed && c.first.From.Addr() != c.addr {
+		// Anybody can send a datagram with some request ID from anywhere: an
+		// answer from another address counts only when it is given again.
+		s.mu.Lock()
+		s.counters.Unverified++
+		s.mu.Unlock()
+		s.forget(c, false)
+		return o, false
+	}
+	return s.finish(c, o), true
+}
+
+// finish fills in what every observation has.
+func (s *Sweep) finish(c candidate, o exposure.Observation) exposure.Observation {
+	o.Probe, o.Transport, o.Port = c.lane.probe.Name, c.lane.probe.Transport, c.lane.probe.Port
+	if o.Evidence == nil {
+		o.Evidence = []exposure.Exchange{}
+	}
+	o.Evidence = slices.Clip(o.Evidence)
+	return o
+}
+
+// lost takes a TCP candidate that could not be connected to again.
+func (s *Sweep) lost(c candidate, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // cut off: it is still pending
+	}
+	if errors.Is(err, probes.ErrLocal) {
+		index, _ := s.set.Index(c.addr)
+		c.lane.failed.set(index)
+		s.localError(cause(err))
+	}
+	s.forget(c, errors.Is(err, probes.ErrRefused))
+}
+
+// deadLine is a way to an endpoint on which nothing can be sent any more. A
+// conversation over it returns what discovery alone is worth.
+type deadLine struct{ remote netip.AddrPort }
+
+var errStopped = errors.New("not asked further")
+
+func (d deadLine) Remote() netip.AddrPort { return d.remote }
+func (d deadLine) ID() uint16             { return 0 }
+func (d deadLine) Ask(context.Context, []byte, func(probes.Datagram) bool) (probes.Ending, error) {
+	return probes.Failed, errors.Join(probes.ErrLocal, errStopped)
+}
+
+// unfinished returns what can be said of a candidate that was not interrogated
+// before the sweep ended: it answered, and no more.
+func (s *Sweep) unfinished(c candidate) exposure.Observation {
+	if c.lane.probe.InterrogateUDP != nil {
+		wire := deadLine{netip.AddrPortFrom(c.addr, c.lane.probe.Port)}
+		return s.finish(c, c.lane.probe.InterrogateUDP(context.Background(), wire, c.first))
+	}
+	return s.finish(c, exposure.Observation{
+		State: exposure.Mute, Auth: exposure.AuthUnknown, Unconfirmed: true,
+		Notes: []string{"accepted a connection; the sweep ended before it was asked"},
+	})
+}

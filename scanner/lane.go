@@ -1,0 +1,253 @@
+package scanner
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/targets"
+)
+
+// lane is the walk of one probe over the plan's addresses: where it is, and
+// two bits for each address. There is no table of pending questions.
+type lane struct {
+	number int // among the sweep's lanes
+	probe  probes.Probe
+	set    targets.Set
+	order  targets.Order
+	shard  targets.Shard
+	skip   targets.Set // excluded when the sweep was resumed; part of set
+	tries  int
+
+	settled bitset // answered or refused: never asked again
+	failed  bitset // the latest attempt failed on this machine
+
+	mu      sync.Mutex
+	pass    int    // 0 for the first
+	pos     uint64 // the next position to be asked in this pass
+	marks   []mark
+	asked   uint64 // questions handed out in this pass
+	settles uint64 // of those, settled since
+}
+
+// mark remembers where the lane was at some moment.
+type mark struct {
+	at   time.Time
+	pass int
+	pos  uint64
+}
+
+func newLane(number int, p probes.Probe, set, skip targets.Set, plan Plan) *lane {
+	return &lane{
+		number:  number,
+		probe:   p,
+		set:     set,
+		order:   targets.NewOrder(set.Len(), plan.Seed),
+		shard:   plan.Shard,
+		skip:    skip,
+		tries:   plan.Tries,
+		settled: newBitset(set.Len()),
+		failed:  newBitset(set.Len()),
+	}
+}
+
+// positions is how many positions the walk has.
+func (l *lane) positions() uint64 { return l.shard.Len(l.set.Len()) }
+
+// question returns what is asked at a position, and false if that address was
+// excluded later.
+func (l *lane) question(pos uint64) (Question, bool) {
+	index := l.order.At(l.shard.Position(pos))
+	addr := l.set.At(index)
+	return Question{Pos: pos, Index: index, Addr: addr}, !l.skip.Contains(addr)
+}
+
+// questions yields what is left to be asked in the current pass.
+func (l *lane) questions(ctx context.Context) iter.Seq[Question] {
+	return func(yield func(Question) bool) {
+		end := l.positions()
+		for pos := l.start(); pos < end && ctx.Err() == nil; pos++ {
+			q, ok := l.question(pos)
+			if !ok || l.settled.has(q.Index) {
+				l.moved(pos+1, 0)
+				continue
+			}
+			l.failed.clear(q.Index)
+			l.moved(pos+1, 1)
+			if !yield(q) {
+				return
+			}
+		}
+	}
+}
+
+func (l *lane) start() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked, l.settles = 0, 0
+	return l.pos
+}
+
+func (l *lane) moved(pos, asked uint64) {
+	l.mu.Lock()
+	l.pos = pos
+	l.asked += asked
+	l.mu.Unlock()
+}
+
+// unask takes a question back that was handed out but not sent.
+func (l *lane) unask(q Question) {
+	l.mu.Lock()
+	l.pos = min(l.pos, q.Pos)
+	l.asked--
+	l.mu.Unlock()
+}
+
+// settle notes that an address needs no further question, and reports whether
+// that is news.
+func (l *lane) settle(index uint64) bool {
+	if !l.settled.set(index) {
+		return false
+	}
+	l.mu.Lock()
+	l.settles++
+	l.mu.Unlock()
+	return true
+}
+
+func (l *lane) outstanding() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settles < l.asked
+}
+
+// nextPass moves on to the next pass, and reports whether there is one in
+// which anything is left to ask.
+func (l *lane) nextPass() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pos < l.positions() || l.pass >= l.tries {
+		return false
+	}
+	l.pass, l.pos = l.pass+1, 0
+	return l.pass < l.tries
+}
+
+// done reports whether every pass has been made.
+func (l *lane) done() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pass >= l.tries
+}
+
+// state is what is known of an address that no observation was made of.
+func (l *lane) state(index uint64) exposure.State {
+	switch {
+	case l.settled.has(index):
+		return exposure.Closed
+	case l.failed.has(index):
+		return exposure.LocalError
+	case !l.done():
+		return exposure.NotScanned
+	}
+	return exposure.Silent
+}
+
+// final reports whether nothing more will be learned of an address.
+func (l *lane) final(index uint64) bool { return l.settled.has(index) || l.done() }
+
+// tick remembers where the lane is, and returns where a sweep that was killed
+// now would have to go on: the newest place that every answer due for it has
+// had grace to arrive.
+func (l *lane) tick(now time.Time, grace time.Duration) (pass int, pos uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.marks) == 0 {
+		l.marks = append(l.marks, mark{at: now, pass: 0, pos: 0})
+	}
+	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: l.pos})
+	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= grace {
+		l.marks = l.marks[1:]
+	}
+	return l.marks[0].pass, l.marks[0].pos
+}
+
+// at is where the lane is when nothing is under way.
+func (l *lane) at() (pass int, pos uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pass, l.pos
+}
+
+// outcomes counts what became of every endpoint of the lane. answered tells
+// those that answered from those that refused. It walks the whole lane, so
+// that the result does not rest on counters kept along the way.
+func (l *lane) outcomes(answered func(netip.Addr) bool) exposure.Outcomes {
+	pass, reached := l.at()
+	if pass > 0 {
+		reached = l.positions()
+	}
+	var o exposure.Outcomes
+	for pos := range l.positions() {
+		q, ok := l.question(pos)
+		switch {
+		case !ok:
+		case l.settled.has(q.Index) && answered(q.Addr):
+			o.Answered++
+		case l.settled.has(q.Index):
+			o.Closed++
+		case l.failed.has(q.Index):
+			o.LocalError++
+		case pos >= reached:
+			o.NotScanned++
+		default:
+			o.Silent++
+		}
+	}
+	return o
+}
+
+// addresses is how many addresses the lane covers.
+func (l *lane) addresses() uint64 {
+	if l.skip.Len() == 0 {
+		return l.positions()
+	}
+	var n uint64
+	for pos := range l.positions() {
+		if _, ok := l.question(pos); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// unsettle takes back that an address answered.
+func (l *lane) unsettle(index uint64) {
+	if l.settled.clear(index) {
+		l.mu.Lock()
+		l.settles--
+		l.mu.Unlock()
+	}
+}
+
+// progress returns the current pass, and how many questions were asked and are
+// left to ask over all passes, as far as can be told.
+func (l *lane) progress() (pass int, asked, left float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := float64(l.positions())
+	if l.pass >= l.tries {
+		return l.pass - 1, n * float64(l.tries), 0
+	}
+	asked = n*float64(l.pass) + float64(l.pos)
+	open := 1.0 // the share of addresses that later passes will still have to ask
+	if l.asked > 0 {
+		open = 1 - float64(l.settles)/float64(l.asked)
+	}
+	left = n - float64(l.pos) + open*n*float64(l.tries-1-l.pass)
+	return l.pass, asked, left
+}

@@ -1,0 +1,204 @@
+package scanner
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/targets"
+)
+
+func testLane(t interface{ Fatal(...any) }, addresses int, plan Plan) *lane {
+	var prefixes []netip.Prefix
+	for i := range addresses {
+		a := netip.AddrFrom4([4]byte{127, 9, byte(i >> 8), byte(i)})
+		prefixes = append(prefixes, netip.PrefixFrom(a, 32))
+	}
+	set, err := targets.SetOf(prefixes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newLane(0, Plan{Probes: []string{"memcached-udp"}, Port: 1}.probes()[0], set, targets.Set{}, plan)
+}
+
+// However often a lane is stopped and set back, in the end every address has
+// been asked, and every one that did not settle exactly once a pass.
+func TestLaneAsksEveryAddress(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 300).Draw(t, "addresses")
+		count := rapid.Uint64Range(1, 4).Draw(t, "shards")
+		plan := Plan{
+			Seed: rapid.Uint64().Draw(t, "seed"), Tries: rapid.IntRange(1, 3).Draw(t, "tries"),
+			Shard: targets.Shard{Index: rapid.Uint64Range(1, count).Draw(t, "shard"), Count: count},
+		}
+		l := testLane(t, n, plan)
+		asked := map[netip.Addr]int{}
+		settled := map[netip.Addr]bool{}
+		for !l.done() {
+			stop := rapid.IntRange(0, n).Draw(t, "stop after")
+			for q := range l.questions(context.Background()) {
+				if settled[q.Addr] {
+					t.Fatalf("%s was asked after it had settled", q.Addr)
+				}
+				if stop == 0 {
+					l.unask(q)
+					break
+				}
+				stop--
+				asked[q.Addr]++
+				if rapid.Bool().Draw(t, "settles") {
+					l.settle(q.Index)
+					settled[q.Addr] = true
+				}
+			}
+			l.nextPass()
+		}
+		if len(asked) != int(l.positions()) {
+			t.Fatalf("%d of %d addresses were asked", len(asked), l.positions())
+		}
+		for a, times := range asked {
+			if !settled[a] && times != plan.Tries {
+				t.Fatalf("%s was asked %d times in %d passes", a, times, plan.Tries)
+			}
+		}
+		o := l.outcomes(func(netip.Addr) bool { return true })
+		want := exposure.Outcomes{Answered: uint64(len(settled)), Silent: l.positions() - uint64(len(settled))}
+		if o != want {
+			t.Fatalf("outcomes %+v, want %+v", o, want)
+		}
+	})
+}
+
+// What was not reached is not scanned, never silent or closed.
+func TestLaneOutcomesWhenStopped(t *testing.T) {
+	l := testLane(t, 100, Plan{Tries: 2, Shard: targets.Shard{Index: 1, Count: 1}})
+	asked := 0
+	for q := range l.questions(t.Context()) {
+		switch asked++; asked {
+		case 1:
+			l.settle(q.Index)
+		case 2:
+			l.failed.set(q.Index)
+		}
+		if asked == 10 {
+			break
+		}
+	}
+	got := l.outcomes(func(netip.Addr) bool { return false })
+	if want := (exposure.Outcomes{Closed: 1, LocalError: 1, Silent: 8, NotScanned: 90}); got != want {
+		t.Errorf("outcomes %+v, want %+v", got, want)
+	}
+}
+
+// A lane is set back only to where everything had its time.
+func TestLaneTick(t *testing.T) {
+	l := testLane(t, 100, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	now := time.Now()
+	if _, pos := l.tick(now, time.Second); pos != 0 {
+		t.Errorf("at the start: %d", pos)
+	}
+	for q := range l.questions(t.Context()) {
+		if q.Pos == 49 {
+			break
+		}
+	}
+	for step, want := range []uint64{0, 0, 50} {
+		now = now.Add(600 * time.Millisecond)
+		if _, pos := l.tick(now, time.Second); pos != want {
+			t.Errorf("tick %d: position %d, want %d", step, pos, want)
+		}
+	}
+}
+
+func TestBitsetPack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Uint64Range(1, 20_000).Draw(t, "bits")
+		b := newBitset(n)
+		for range rapid.IntRange(0, 50).Draw(t, "set") {
+			b.set(rapid.Uint64Range(0, n-1).Draw(t, "bit"))
+		}
+		got, err := unpackBitset(b.pack(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b {
+			if got[i] != b[i] {
+				t.Fatalf("word %d: %x, want %x", i, got[i], b[i])
+			}
+		}
+		for _, wrong := range []uint64{n + 64, n/2 + 1} {
+			if back, err := unpackBitset(b.pack(), wrong); err == nil && len(back) != len(b) {
+				t.Fatalf("bits for %d were taken for %d", n, wrong)
+			}
+		}
+	})
+}
+
+func FuzzUnpackBitset(f *testing.F) {
+	f.Add(newBitset(100).pack(), uint64(100))
+	f.Fuzz(func(t *testing.T, packed []byte, n uint64) {
+		n %= 1 << 16
+		b, err := unpackBitset(packed, n)
+		if err != nil {
+			return
+		}
+		again, err := unpackBitset(b.pack(), n)
+		if err != nil || len(again) != len(b) {
+			t.Fatalf("packing what was unpacked: %v", err)
+		}
+	})
+}
+
+func FuzzReadCheckpoint(f *testing.F) {
+	f.Add([]byte(`{"format":"memsweep-checkpoint/1","plan":{"targets":["127.0.0.0/30"],"probes":["memcached-tcp"],"port":11211,"rate":1000,"tries":2,"timeout":"1s","cooldown":"1s","shard":"1/1"},"lanes":[{"probe":"memcached-tcp","settled":"AAAAAP//","failed":"AAAAAP//"}]}{"addr":"127.0.0.1","sights":[{"probe":"memcached-tcp","observed":null}]}{"hosts":1}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ReadCheckpoint(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		set, err := c.Plan.Set()
+		if err != nil || set.Len() > 1<<16 {
+			return
+		}
+		if s, err := New(c.Plan, Options{Resume: c}); err == nil {
+			defer s.Close()
+			for range s.Hosts() {
+			}
+			if err := s.snapshot(0).write(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkLaneQuestions(b *testing.B) {
+	set, err := targets.SetOf(netip.MustParsePrefix("10.0.0.0/8"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := newLane(0, Plan{Probes: []string{"memcached-udp"}, Port: 1}.probes()[0], set, targets.Set{}, Plan{Tries: 1 << 30, Shard: targets.Shard{Index: 1, Count: 1}})
+	b.ReportAllocs()
+	n := 0
+	for n < b.N {
+		for range l.questions(b.Context()) {
+			if n++; n == b.N {
+				return
+			}
+		}
+		l.nextPass()
+	}
+}
+
+func BenchmarkCookie(b *testing.B) {
+	c, a := newCookies(), netip.MustParseAddr("10.1.2.3")
+	b.ReportAllocs()
+	for b.Loop() {
+		c.of(a, 11211)
+	}
+}

@@ -1,0 +1,139 @@
+package scanner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+)
+
+// Result is what is known when a sweep has ended.
+type Result struct {
+	Status   exposure.Status
+	Coverage exposure.Coverage
+	// Rate is packets a second while there were questions left to ask; nil
+	// when that was too short to tell.
+	Rate     *float64
+	Problems []string
+}
+
+// result counts everything once more, from the bits of each lane.
+func (s *Sweep) result(ctx context.Context) Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.count()
+	r := Result{Status: exposure.Complete, Problems: s.problems}
+	r.Coverage = exposure.Coverage{
+		Addresses:         s.lanes[0].addresses(),
+		Probes:            map[string]exposure.Outcomes{},
+		PacketsSent:       c.Packets,
+		UnverifiedReplies: c.Unverified,
+		LocalErrors:       c.Local,
+	}
+	r.Coverage.Planned = r.Coverage.Addresses * uint64(len(s.lanes))
+	finished := !s.anyPending()
+	for _, l := range s.lanes {
+		o := l.outcomes(func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
+		r.Coverage.Probes[l.probe.Name] = o
+		r.Coverage.Outcomes = r.Coverage.Outcomes.Add(o)
+		finished = finished && l.done()
+	}
+	if rate, ok := c.Pace.Rate(); ok {
+		r.Rate = &rate
+	}
+	r.judge(finished, ctx.Err() != nil)
+	return r
+}
+
+// anyPending reports whether an endpoint that answered was not interrogated.
+func (s *Sweep) anyPending() bool {
+	for _, h := range s.hosts {
+		for _, seen := range h.sights {
+			if seen != nil && !seen.asked() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// judge decides how the sweep ended. Anything that was not asked makes it
+// incomplete.
+func (r *Result) judge(finished, stopped bool) {
+	o := r.Coverage.Outcomes
+	switch {
+	case !finished && stopped:
+		r.Status = exposure.Interrupted
+	case !finished || o.LocalError > 0 || o.NotScanned > 0:
+		r.Status = exposure.Incomplete
+	}
+	if o.LocalError > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints could not be asked because of errors on this machine: %v", o.LocalError, r.Coverage.LocalErrors))
+	}
+	if o.Sum() != r.Coverage.Planned {
+		r.Status = exposure.Incomplete
+		r.Problems = append(r.Problems, fmt.Sprintf("the outcomes add up to %d of %d endpoints: this is a defect of memsweep", o.Sum(), r.Coverage.Planned))
+	}
+}
+
+// count returns the counters of this run and the earlier ones together.
+func (s *Sweep) count() Counters {
+	packets, pace := s.gate.Sent()
+	c := Counters{
+		Packets:    s.before.Packets + packets,
+		Pace:       Pace{s.before.Pace.Packets + pace.Packets, s.before.Pace.Time + pace.Time},
+		Unverified: s.before.Unverified + s.counters.Unverified,
+		Local:      maps.Clone(s.counters.Local),
+	}
+	for cause, n := range s.before.Local {
+		c.Local[cause] += n
+	}
+	return c
+}
+
+// Progress is how far a sweep has come.
+type Progress struct {
+	Planned  uint64 // endpoints
+	Done     float64
+	Pass     int // the pass that the slowest lane is in, from 1
+	Tries    int
+	Answered uint64
+	Pending  int // endpoints that answered and wait for their interrogation
+	Packets  uint64
+	Rate     float64       // packets a second so far
+	Left     time.Duration // estimate; 0 when it cannot be told
+}
+
+// Progress may be called at any time while Run runs.
+func (s *Sweep) Progress() Progress {
+	s.mu.Lock()
+	p := Progress{Tries: s.plan.Tries, Pass: s.plan.Tries, Pending: len(s.pending)}
+	for _, h := range s.hosts {
+		for _, seen := range h.sights {
+			if seen != nil {
+				p.Answered++
+			}
+		}
+	}
+	s.mu.Unlock()
+	var asked, left float64
+	for _, l := range s.lanes {
+		pass, a, b := l.progress()
+		p.Planned += l.positions()
+		p.Pass = min(p.Pass, pass+1)
+		asked, left = asked+a, left+b
+	}
+	var pace Pace
+	p.Packets, pace = s.gate.Sent()
+	if rate, ok := pace.Rate(); ok && rate > 0 {
+		p.Rate = rate
+		p.Left = time.Duration(left / rate * float64(time.Second))
+	}
+	if asked+left > 0 {
+		p.Done = asked / (asked + left)
+	}
+	return p
+}

@@ -1,0 +1,66 @@
+package scanner
+
+import (
+	"context"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+)
+
+// Socket is the engine that works without privileges: batched UDP sockets, and
+// ordinary TCP connections by a pool of workers.
+type Socket struct {
+	gate    *Gate
+	timeout time.Duration
+	workers int // TCP connections at once
+	sockets int // UDP sockets per address family
+}
+
+// NewSocket returns the engine for a plan. It takes no more file descriptors
+// than budget.
+func NewSocket(gate *Gate, plan Plan, budget Budget) *Socket {
+	workers := budget.Workers
+	if plan.Workers > 0 {
+		workers = min(workers, plan.Workers)
+	}
+	return &Socket{gate: gate, timeout: time.Duration(plan.Timeout), workers: workers, sockets: budget.Sockets}
+}
+
+// Name implements Engine.
+func (s *Socket) Name() string { return "socket" }
+
+// Discover implements Engine.
+func (s *Socket) Discover(ctx context.Context, job Job) error {
+	if job.Probe.Transport == exposure.UDP {
+		return s.discoverUDP(ctx, job)
+	}
+	return s.discoverTCP(ctx, job)
+}
+
+// Budget is what this machine lets a sweep have at once.
+type Budget struct {
+	Workers  int // TCP connections
+	Sockets  int // UDP discovery sockets per address family
+	Dialogue int // UDP conversations
+}
+
+// defaultWorkers is as many connections as a rate of 1,000/s can have waiting
+// for a silent peer, and some.
+const defaultWorkers = 1024
+
+// NewBudget divides the file descriptors that are left (RLIMIT_NOFILE less
+// those in use) and keeps within half of the ephemeral ports.
+func NewBudget(wanted int) Budget {
+	const reserve = 16 // reports, checkpoint, resolver, epoll
+	if wanted == 0 {
+		wanted = defaultWorkers
+	}
+	left := fileLimit() - openFiles() - reserve
+	b := Budget{Sockets: 4, Dialogue: 16}
+	if left < 128 {
+		b = Budget{Sockets: 2, Dialogue: 4}
+	}
+	left -= 2*b.Sockets + b.Dialogue
+	b.Workers = max(1, min(wanted, left, ephemeralPorts()/2))
+	return b
+}

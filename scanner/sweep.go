@@ -1,0 +1,304 @@
+package scanner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/internal/spool"
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/targets"
+)
+
+// Sweep is one run of a plan.
+type Sweep struct {
+	ID      string
+	Started time.Time // of the first run, if this one goes on from a checkpoint
+
+	plan    Plan
+	set     targets.Set
+	narrow  targets.Set
+	scope   *targets.Scope
+	gate    *Gate
+	budget  Budget
+	engine  Engine
+	lanes   []*lane
+	save    func(write func(io.Writer) error) error
+	emit    func(exposure.Host) error
+	extra   json.RawMessage
+	before  Counters  // of the earlier runs of a resumed sweep
+	buffers sync.Pool // of *[maxUDP]byte, for conversations
+
+	emitting sync.Mutex // one host at a time
+	emitErr  error
+
+	mu       sync.Mutex
+	wake     *sync.Cond // pending grew, or closed
+	closed   bool       // discovery is over
+	hosts    map[netip.Addr]*host
+	shelf    spool.Spool // observations, out of memory
+	pending  []candidate // UDP endpoints that wait for their interrogation
+	counters Counters
+	problems []string
+	stop     context.CancelFunc
+}
+
+// Counters are what a sweep counts along the way.
+type Counters struct {
+	Packets    uint64            `json:"packets"`
+	Pace       Pace              `json:"pace"`
+	Unverified uint64            `json:"unverified"`
+	Local      map[string]uint64 `json:"local,omitempty"` // failed attempts by cause
+}
+
+// host is what is known of an address at which at least one probe was answered.
+type host struct {
+	sights  []*sight // by lane; nil: that probe was not answered
+	emitted bool
+}
+
+// sight is an endpoint that answered.
+type sight struct {
+	first    probes.First          // until it is interrogated; UDP only
+	observed *exposure.Observation // from then until it is shelved
+	shelved  bool                  // from then on
+	ref      spool.Ref
+}
+
+// asked reports whether the endpoint has been interrogated.
+func (s *sight) asked() bool { return s.observed != nil || s.shelved }
+
+// Options are the parts of a sweep that are not in its plan.
+type Options struct {
+	ID    string
+	Scope *targets.Scope // nil: only what may be swept freely
+	// Emit takes each host as soon as nothing more will be learned of it, one
+	// at a time. An error stops the sweep as an interrupt does.
+	Emit func(exposure.Host) error
+	// Save puts what write writes into a safe place, in the stead of what it
+	// put there before. It is called every few seconds; nil: never.
+	Save func(write func(io.Writer) error) error
+	// Extra is kept in every checkpoint, for the program around the sweep.
+	Extra json.RawMessage
+	// Resume is the state to go on from; its plan is the sweep's plan.
+	Resume *Checkpoint
+	// Narrow are addresses that a resumed sweep leaves out from now on.
+	Narrow targets.Set
+}
+
+// New prepares a sweep. It opens nothing and sends nothing.
+func New(plan Plan, o Options) (*Sweep, error) {
+	if err := plan.Validate(); err != nil {
+		return nil, err
+	}
+	set, err := plan.Set()
+	if err != nil {
+		return nil, err
+	}
+	left := set.Minus(o.Narrow)
+	if err := o.Scope.Check(left, time.Now()); err != nil {
+		return nil, err
+	}
+	s := &Sweep{
+		ID:      o.ID,
+		Started: time.Now().UTC(),
+		plan:    plan,
+		set:     set,
+		narrow:  o.Narrow,
+		scope:   o.Scope,
+		budget:  NewBudget(plan.Workers),
+		save:    o.Save,
+		emit:    o.Emit,
+		extra:   o.Extra,
+		hosts:   map[netip.Addr]*host{},
+	}
+	s.wake = sync.NewCond(&s.mu)
+	s.buffers.New = func() any { return new([maxUDP]byte) }
+	s.counters.Local = map[string]uint64{}
+	allows := func(a netip.Addr) bool { return left.Contains(a) && o.Scope.Allows(a) }
+	s.gate = NewGate(plan.Rate, plan.Bandwidth, allows, o.Scope.ValidAt)
+	s.engine = NewSocket(s.gate, plan, s.budget)
+	for i, p := range plan.probes() {
+		s.lanes = append(s.lanes, newLane(i, p, set, o.Narrow, plan))
+	}
+	if o.Resume != nil {
+		if err := s.restore(o.Resume); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close drops what the sweep has kept.
+func (s *Sweep) Close() { s.shelf.Close() }
+
+// Run carries the plan out. When ctx ends, the sweep stops asking, finishes
+// what is under way and saves a checkpoint; when hard ends too, it drops what
+// is under way. An error is about saving or emitting; what was found is in the
+// result all the same.
+func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
+	ctx, s.stop = context.WithCancel(ctx)
+	defer s.stop()
+	s.emitReady()
+
+	keeper, endKeeper := new(sync.WaitGroup), make(chan struct{})
+	keeper.Go(func() { s.keep(endKeeper) })
+	var talkers, walkers sync.WaitGroup
+	for range s.budget.Dialogue {
+		talkers.Go(func() { s.talk(ctx, hard) })
+	}
+	for _, l := range s.lanes {
+		walkers.Go(func() { s.walk(ctx, hard, l) })
+	}
+	walkers.Wait()
+	s.closeQueue()
+	talkers.Wait()
+	close(endKeeper)
+	keeper.Wait()
+
+	result := s.result(ctx)
+	var err error
+	if result.Status != exposure.Complete {
+		err = s.Save()
+	}
+	s.emitRest()
+	return result, errors.Join(err, s.emitErr)
+}
+
+// walk makes every pass of one lane.
+func (s *Sweep) walk(ctx, hard context.Context, l *lane) {
+	for more := !l.done(); more && ctx.Err() == nil; more = l.nextPass() {
+		pass, _ := l.at()
+		quiet := time.Duration(s.plan.Timeout)
+		if pass == l.tries-1 {
+			quiet = time.Duration(s.plan.Cooldown)
+		}
+		err := s.engine.Discover(ctx, Job{
+			Probe:       l.probe,
+			Questions:   s.paced(l.questions(ctx)),
+			Quiet:       quiet,
+			Report:      func(e Event) { s.take(hard, l, e) },
+			Outstanding: l.outstanding,
+			Addr:        s.set.At,
+		})
+		if err != nil {
+			s.problem(fmt.Errorf("%s: %w", l.probe.Name, err))
+			return
+		}
+	}
+	s.emitReady()
+}
+
+// paced marks the time in which there are questions left to ask.
+func (s *Sweep) paced(questions iter.Seq[Question]) iter.Seq[Question] {
+	return func(yield func(Question) bool) {
+		defer s.gate.Walk()()
+		questions(yield)
+	}
+}
+
+// take notes what happened to a question.
+func (s *Sweep) take(hard context.Context, l *lane, e Event) {
+	switch e.Kind {
+	case Answered:
+		s.answered(hard, l, e)
+	case Refused:
+		if index, ok := s.set.Index(e.Addr); ok && l.settle(index) {
+			s.emitIfReady(e.Addr)
+		}
+	case Failed:
+		l.failed.set(e.Question.Index)
+		s.localError(e.Err)
+	case Retried:
+		s.localError(e.Err)
+	case Unasked:
+		l.unask(e.Question)
+	case Unverified:
+		s.mu.Lock()
+		s.counters.Unverified++
+		s.mu.Unlock()
+	}
+}
+
+// answered takes an endpoint that answered: one that comes with a connection
+// is interrogated at once, on it; the others wait for their turn, so that a
+// receiver of datagrams is never held up.
+func (s *Sweep) answered(hard context.Context, l *lane, e Event) {
+	c := candidate{lane: l, addr: e.Addr, first: e.First}
+	index, inPlan := s.set.Index(e.Addr)
+	s.mu.Lock()
+	fresh := inPlan && l.settle(index)
+	if fresh {
+		s.host(e.Addr).sights[l.number] = &sight{first: e.First}
+	}
+	if !inPlan {
+		s.counters.Unverified++
+	}
+	if fresh && e.Conn == nil {
+		s.pending = append(s.pending, c)
+		s.wake.Signal()
+	}
+	s.mu.Unlock()
+	switch {
+	case e.Conn != nil && fresh:
+		s.interrogate(hard, c, e.Conn)
+	case e.Conn != nil:
+		abandon(e.Conn)
+	}
+}
+
+func (s *Sweep) host(addr netip.Addr) *host {
+	h := s.hosts[addr]
+	if h == nil {
+		h = &host{sights: make([]*sight, len(s.lanes))}
+		s.hosts[addr] = h
+	}
+	return h
+}
+
+// observed notes the outcome of an interrogation.
+func (s *Sweep) observed(c candidate, o exposure.Observation) {
+	s.mu.Lock()
+	*s.hosts[c.addr].sights[c.lane.number] = sight{observed: &o}
+	s.mu.Unlock()
+	s.emitIfReady(c.addr)
+	s.shelve(c.addr) // if it was not emitted, it may have to wait for long
+}
+
+// forget takes a candidate back that turned out not to answer. If it is asked
+// again is up to the caller: a settled address is not.
+func (s *Sweep) forget(c candidate, settled bool) {
+	index, _ := s.set.Index(c.addr)
+	s.mu.Lock()
+	if !settled {
+		c.lane.unsettle(index)
+	}
+	if h := s.hosts[c.addr]; h != nil {
+		h.sights[c.lane.number] = nil
+		if !slices.ContainsFunc(h.sights, func(seen *sight) bool { return seen != nil }) {
+			delete(s.hosts, c.addr)
+		}
+	}
+	s.mu.Unlock()
+	s.emitIfReady(c.addr)
+}
+
+func (s *Sweep) localError(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters.Local[err.Error()]++
+}
+
+func (s *Sweep) problem(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problems = append(s.problems, err.Error())
+}
