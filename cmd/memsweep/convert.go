@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/report"
+)
+
+func convertCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "convert",
+		Usage:       "write a stored report in another format",
+		ArgsUsage:   "REPORT",
+		Description: "REPORT is a json or jsonl report, or - for stdin. A stream that was cut off is shown as\nincomplete, and the exit code is 3.",
+		Flags: []cli.Flag{
+			formatFlag(),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: outputCategory, Usage: "write to `FILE`, in the format of its ending or of --format"},
+			&cli.StringSliceFlag{Name: "out", Category: outputCategory, Usage: "also write `FORMAT=FILE` (may be repeated)"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Value: true, Hidden: true},
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputCategory, Usage: "every reason and every fix"},
+			colorFlag(),
+		},
+		Action: convert,
+	}
+}
+
+func convert(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("convert: write one report: `memsweep convert REPORT --format csv`")
+	}
+	list, err := destinations(c)
+	if err != nil {
+		return usage(err)
+	}
+	in, name := c.App.Reader, c.Args().First()
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return usagef("convert: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	doc, err := openOutputs(c, list)
+	if err != nil {
+		return usage(err)
+	}
+	defer doc.abort()
+	var status exposure.Status
+	err = report.Convert(in, name, tee{doc, &status})
+	switch lost := doc.failures(); {
+	case lost != nil:
+		return &exit{exitOutput, lost}
+	case err != nil:
+		return usagef("convert: %w", err)
+	case status != exposure.Complete:
+		say(c.App.ErrWriter, "the report in %s is %s: part of its plan was not scanned", name, status)
+		return &exit{code: exitIncomplete}
+	}
+	return nil
+}
+
+// tee is a report.Writer over several documents. Their own errors are asked
+// for at the end.
+type tee struct {
+	*outputs
+	status *exposure.Status
+}
+
+func (t tee) Begin(h report.Header) error      { t.begin(h); return nil }
+func (t tee) Finding(f exposure.Finding) error { return t.finding(f) }
+func (t tee) End(s report.Summary) error {
+	*t.status = s.Status
+	t.end(s)
+	return nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/memsweep/memsweep/internal/memtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"memsweep": main})
+}
+
+// TestScripts runs the program as a user does: testdata/script at the top of
+// the repository.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status},
+	})
+}
+
+// server starts a pretend server: `server POSTURE ADDRESS` on a free port,
+// which $PORT then holds, or on $PORT if it is set already.
+func server(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: server POSTURE ADDRESS")
+	}
+	port, _ := strconv.ParseUint(ts.Getenv("PORT"), 10, 16) // unset: 0
+	addr, err := netip.ParseAddr(args[1])
+	ts.Check(err)
+	s, err := memtest.Start(memtest.Config{
+		Posture: memtest.Posture(args[0]),
+		Addr:    netip.AddrPortFrom(addr, uint16(port)),
+	})
+	ts.Check(err)
+	ts.Defer(s.Close)
+	ts.Setenv("PORT", strconv.Itoa(int(s.Addr().Port())))
+}
+
+// status runs a program that must end with one exit code: `status 2 memsweep …`.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status CODE PROGRAM ARGUMENT...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e, ok := err.(interface{ ExitCode() int }); ok {
+		code = e.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
