@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -19,7 +20,20 @@ var errAcceptedAndReset = errors.New("accepted, and reset at once")
 
 // dialer opens TCP connections, and tells what the peer did (ErrRefused,
 // ErrNoAnswer, errAcceptedAndReset) from what this machine could not do (ErrLocal).
-type dialer struct{ timeout time.Duration }
+type dialer struct {
+	timeout time.Duration
+	links   []netip.Prefix // this machine's own networks
+}
+
+func newDialer(timeout time.Duration) (dialer, error) {
+	links, err := localNetworks()
+	return dialer{timeout: timeout, links: links}, err
+}
+
+// onLink reports whether no router stands between this machine and an address.
+func (d dialer) onLink(addr netip.Addr) bool {
+	return slices.ContainsFunc(d.links, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
 
 // connect opens one connection. A SYN that is not answered within a second is
 // sent again by the kernel; Gate.Charge is told of those by the caller.
@@ -36,6 +50,10 @@ func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error
 	case isRefusal(err):
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrNoAnswer)
+	case isUnreachable(err) && d.onLink(to.Addr()):
+		// Nobody has the address: no neighbour answered for it. That is
+		// silence, not a refusal.
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrNoAnswer)
 	case isUnreachable(err) && routed(to):
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)

@@ -146,6 +146,8 @@ func (g *Gate) Walk() (end func()) {
 	defer g.mu.Unlock()
 	if g.busy++; g.busy == 1 {
 		g.since = time.Now()
+		// What has gathered while there was nothing to ask would leave at once.
+		g.packets.AllowN(g.since, int(g.packets.TokensAt(g.since)))
 	}
 	return func() {
 		g.mu.Lock()

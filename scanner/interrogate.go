@@ -72,7 +72,7 @@ func (s *Sweep) converse(ctx context.Context, c candidate, conn net.Conn) (expos
 	remote := netip.AddrPortFrom(c.addr, c.lane.probe.Port)
 	timeout := time.Duration(s.plan.Timeout)
 	if c.lane.probe.InterrogateTCP != nil {
-		wire := newStream(s.gate, remote, timeout, conn)
+		wire := newStream(s.gate, remote, s.dialer, conn)
 		defer wire.Close()
 		if conn == nil {
 			if err := wire.Redial(ctx); err != nil {

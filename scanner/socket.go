@@ -11,19 +11,24 @@ import (
 // ordinary TCP connections by a pool of workers.
 type Socket struct {
 	gate    *Gate
-	timeout time.Duration
+	dialer  dialer
 	workers int // TCP connections at once
 	sockets int // UDP sockets per address family
 }
 
 // NewSocket returns the engine for a plan. It takes no more file descriptors
 // than budget.
-func NewSocket(gate *Gate, plan Plan, budget Budget) *Socket {
+func NewSocket(gate *Gate, plan Plan, budget Budget) (*Socket, error) {
+	dial, err := newDialer(time.Duration(plan.Timeout))
+	if err != nil {
+		return nil, err
+	}
+
 	workers := budget.Workers
 	if plan.Workers > 0 {
 		workers = min(workers, plan.Workers)
 	}
-	return &Socket{gate: gate, timeout: time.Duration(plan.Timeout), workers: workers, sockets: budget.Sockets}
+	return &Socket{gate: gate, dialer: dial, workers: workers, sockets: budget.Sockets}, nil
 }
 
 // Name implements Engine.

@@ -58,10 +58,9 @@ func localBackoff(try int) time.Duration { return 25 * time.Millisecond << (2 * 
 // keeps a local failure from being tried again.
 func (s *Socket) knock(ctx context.Context, job Job, q Question) {
 	to := netip.AddrPortFrom(q.Addr, job.Probe.Port)
-	dial := dialer{s.timeout}
 	for try := 0; ; try++ {
 		begin := time.Now()
-		conn, err := dial.connect(context.WithoutCancel(ctx), to)
+		conn, err := s.dialer.connect(context.WithoutCancel(ctx), to)
 		s.gate.Charge(resends(time.Since(begin)), 0)
 		switch {
 		case err == nil, errors.Is(err, errAcceptedAndReset):

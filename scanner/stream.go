@@ -37,8 +37,8 @@ type stream struct {
 	conn    net.Conn // tcp, or the TLS client over it
 }
 
-func newStream(gate *Gate, remote netip.AddrPort, timeout time.Duration, conn net.Conn) *stream {
-	return &stream{gate: gate, dial: dialer{timeout}, remote: remote, timeout: timeout, tcp: conn, conn: conn}
+func newStream(gate *Gate, remote netip.AddrPort, dial dialer, conn net.Conn) *stream {
+	return &stream{gate: gate, dial: dial, remote: remote, timeout: dial.timeout, tcp: conn, conn: conn}
 }
 
 // Redial implements probes.Stream.

@@ -29,6 +29,7 @@ type Sweep struct {
 	scope   *targets.Scope
 	gate    *Gate
 	budget  Budget
+	dialer  dialer
 	engine  Engine
 	lanes   []*lane
 	save    func(write func(io.Writer) error) error
@@ -125,7 +126,12 @@ func New(plan Plan, o Options) (*Sweep, error) {
 	s.counters.Local = map[string]uint64{}
 	allows := func(a netip.Addr) bool { return left.Contains(a) && o.Scope.Allows(a) }
 	s.gate = NewGate(plan.Rate, plan.Bandwidth, allows, o.Scope.ValidAt)
-	s.engine = NewSocket(s.gate, plan, s.budget)
+	if s.dialer, err = newDialer(time.Duration(plan.Timeout)); err != nil {
+		return nil, err
+	}
+	if s.engine, err = NewSocket(s.gate, plan, s.budget); err != nil {
+		return nil, err
+	}
 	for i, p := range plan.probes() {
 		s.lanes = append(s.lanes, newLane(i, p, set, o.Narrow, plan))
 	}
