@@ -16,16 +16,16 @@ import (
 // A backslash stays as it is, so the result is for reading, not for parsing
 // back; escaping twice changes nothing.
 func Escape(s string) string {
-	if !strings.ContainsFunc(s, hidden) { // invalid bytes come as U+FFFD
-		return s
+	if !strings.ContainsFunc(s, func(r rune) bool { return Hidden(r) || r == utf8.RuneError }) {
+		return s // invalid bytes come as U+FFFD
 	}
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
 		switch {
-		case r == utf8.RuneError && size == 1, r < utf8.RuneSelf && hidden(r):
+		case r == utf8.RuneError && size == 1, r < utf8.RuneSelf && Hidden(r):
 			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case r != utf8.RuneError && hidden(r):
+		case Hidden(r):
 			fmt.Fprintf(&b, `\u{%x}`, r)
 		default:
 			b.WriteString(s[:size])
@@ -35,11 +35,12 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// hidden reports whether r needs a closer look before it is printed. The
+// Hidden reports whether r has no glyph of its own: control and format
+// characters, every space but the ordinary one, and what is not assigned. The
 // default-ignorable letters (Hangul fillers) and variation selectors count as
 // printable in Unicode's categories, but show nothing.
-func hidden(r rune) bool {
-	return !unicode.IsPrint(r) || r == utf8.RuneError ||
+func Hidden(r rune) bool {
+	return !unicode.IsPrint(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 

@@ -29,13 +29,16 @@ func remedies() []remedy {
 // host, and nothing that the host said in its own words.
 type exposed struct {
 	ip       netip.Addr
-	udp, tcp []uint16 // the ports that answered
+	udp, tcp []uint16 // the ports that answered, or are on in the settings
 
 	stock       bool // it is memcached itself, so memcached's options apply
 	udpOn       bool // UDP answers, or its settings say that it is on
 	reachable   bool // TCP answers, in whatever way
 	open        bool // TCP answers without credentials
-	clear       bool // TCP asks for credentials, without TLS
+	openInTLS   bool // and that inside TLS
+	clear       bool // TCP answers without TLS, with or without credentials
+	binaryOnly  bool // TCP answers nothing but the binary protocol
+	bypassed    bool // credentials are on, and a listener's proto[...] bypasses them
 	bothFamily  bool // it listens on IPv4 and IPv6 alike
 	release     Release
 	releaseSeen bool
@@ -57,21 +60,19 @@ func fixes(f *Finding) []Fix {
 func exposedBy(f *Finding) exposed {
 	x := exposed{ip: f.IP.WithZone("")}
 	for _, o := range worstFirst(f) {
-		ports := &x.tcp
-		if o.Transport == UDP {
-			ports = &x.udp
-		}
-		if !slices.Contains(*ports, o.Port) {
-			*ports = append(*ports, o.Port)
-		}
 		memcached := o.Product == "" && o.State != Foreign && o.State != Mute && o.State != TLS
 		x.stock = x.stock || memcached
-		x.udpOn = x.udpOn || memcached && (o.Transport == UDP || udpSetting(o))
-		if o.Transport == TCP {
-			x.reachable = true
-			x.open = x.open || o.State == Open
-			x.clear = x.clear || o.State == AuthRequired && !o.TLS
+		port, udpSet := udpSetting(o)
+		if o.Transport == UDP {
+			x.udp = with(x.udp, o.Port)
+		} else {
+			x.overTCP(o)
 		}
+		if memcached && udpSet && !listensOnOwnPort(o) {
+			x.udp = with(x.udp, port)
+		}
+		x.udpOn = x.udpOn || memcached && (o.Transport == UDP || udpSet)
+		x.bothFamily = x.bothFamily || f.repliedBeside(o)
 		if o.Settings != nil && o.Settings.Inter != nil {
 			x.bothFamily = x.bothFamily || readInter(*o.Settings.Inter).bothFamily
 		}
@@ -80,6 +81,25 @@ func exposedBy(f *Finding) exposed {
 		}
 	}
 	return x
+}
+
+// overTCP takes in an endpoint that answered over TCP.
+func (x *exposed) overTCP(o *Observation) {
+	x.tcp = with(x.tcp, o.Port)
+	x.reachable = true
+	x.open = x.open || o.State == Open
+	x.openInTLS = x.openInTLS || o.State == Open && o.TLS
+	x.clear = x.clear || !o.TLS && (o.State == Open || o.State == AuthRequired)
+	x.binaryOnly = x.binaryOnly || slices.Equal(o.Dialect, []string{"binary"})
+	x.bypassed = x.bypassed || bypassed(o)
+}
+
+// with adds a port to a list, once.
+func with(ports []uint16, port uint16) []uint16 {
+	if slices.Contains(ports, port) {
+		return ports
+	}
+	return append(ports, port)
 }
 
 // has reports whether the server is known to be no older than a release, or
@@ -140,7 +160,7 @@ func (x exposed) restart() []string {
 	return append(lines, x.listening()...)
 }
 
-// listening shows who listens on the ports that answered.
+// listening shows who listens on the exposed ports.
 func (x exposed) listening() []string {
 	var lines []string
 	for _, port := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp)))) {

@@ -2,7 +2,7 @@ package exposure
 
 // fixDebian: /etc/memcached.conf holds command line options, one or more a
 // line. Of several -U the last one counts, but every -l adds an address, so
-// an existing -l line must go. A # starts a comment.
+// an existing -l line must go when there is a new one. A # starts a comment.
 func fixDebian(x exposed) []Fix {
 	options := x.options()
 	if !x.stock || len(options) == 0 {
@@ -10,8 +10,12 @@ func fixDebian(x exposed) []Fix {
 	}
 	lines := []string{"# Instead of every -U line in this file; of several, the last counts."}
 	if x.reachable {
+		which := "-l"
+		if x.udpOn {
+			which = "-U and -l"
+		}
 		lines = []string{
-			"# Instead of every -U and -l line in this file: a further -l would add an address.",
+			"# Instead of every " + which + " line in this file: a further -l would add an address.",
 			"# Clients elsewhere? Then -l with the one private address that they use.",
 		}
 	}

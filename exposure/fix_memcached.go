@@ -5,35 +5,46 @@ func fixMemcached(x exposed) []Fix {
 	if !x.stock {
 		return nil
 	}
-	const where = "memcached's command line"
 	var list []Fix
 	if options := x.options(); len(options) > 0 {
-		list = append(list, Fix{For: "memcached", Title: x.aim(), File: where, Lines: options})
+		list = append(list, Fix{For: "memcached", Title: x.aim(), Lines: options})
 	}
 	if x.open {
+		list = append(list, credentials(x))
+	}
+	if x.openInTLS {
 		list = append(list, Fix{
 			For:   "memcached",
-			Title: "Ask for credentials, if clients must reach it over a network",
-			File:  where,
-			Lines: credentials(x),
+			Title: "Ask for client certificates, if clients must reach it over a network",
+			Lines: []string{"-o ssl_verify_mode=2,ssl_ca_cert=/etc/memcached/ca.pem"},
 		})
 	}
-	if (x.open || x.clear) && x.has(1, 5, 13) {
+	if x.clear && x.has(1, 5, 13) {
 		list = append(list, Fix{
 			For:   "memcached",
 			Title: "Encrypt, so that credentials cannot be overheard (a build with TLS)",
-			File:  where,
 			Lines: []string{"-Z", "-o ssl_chain_cert=/etc/memcached/cert.pem,ssl_key=/etc/memcached/key.pem"},
 		})
+	}
+	for i := range list {
+		list[i].File = "memcached's command line"
 	}
 	return list
 }
 
-// credentials are the options that ask for them: a password file since 1.5.15,
-// SASL before that. Both refuse to start together with UDP on.
-func credentials(x exposed) []string {
-	if x.has(1, 5, 15) {
-		return []string{"-U 0", "-Y /etc/memcached/auth"}
+// credentials makes it ask for them: by a password file since 1.5.15, by SASL
+// before that and where the binary protocol alone is spoken, which -Y refuses.
+// Both refuse to start together with UDP on.
+func credentials(x exposed) Fix {
+	f := Fix{For: "memcached", Title: "Ask for credentials, if clients must reach it over a network"}
+	switch {
+	case x.bypassed:
+		f.Title = "Write -l without proto[...], which bypasses the credentials that are on, or upgrade to 1.6.43 or later"
+		f.Lines = []string{"-l ADDRESS"}
+	case x.binaryOnly || !x.has(1, 5, 15):
+		f.Lines = []string{"-U 0", "-S"}
+	default:
+		f.Lines = []string{"-U 0", "-Y /etc/memcached/auth"}
 	}
-	return []string{"-U 0", "-S"}
+	return f
 }

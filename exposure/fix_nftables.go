@@ -4,10 +4,13 @@ import "fmt"
 
 // fixNftables is a table of its own, so that it works beside any rules that
 // are there: what it accepts other tables may still drop, and what it drops is
-// gone. An inet table holds for IPv4 and IPv6.
+// gone. An inet table holds for IPv4 and IPv6. The file starts by taking away
+// the table that it may have made before, so that it can be loaded again.
 func fixNftables(x exposed) []Fix {
-	const file = "/etc/nftables.d/memcached.nft"
+	const folder, file = "/etc/nftables.d", "/etc/nftables.d/memcached.nft"
 	lines := []string{
+		"table inet memcached_exposure",
+		"delete table inet memcached_exposure",
 		"table inet memcached_exposure {",
 		"\tchain input {",
 		"\t\ttype filter hook input priority -10; policy accept;",
@@ -21,6 +24,7 @@ func fixNftables(x exposed) []Fix {
 		lines = append(lines, fmt.Sprintf("\t\t%s dport %d drop", transport, port))
 	}
 	return []Fix{
+		{For: "nftables", Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
 		{For: "nftables", Title: "Drop it in the host's firewall (nftables)", File: file, Lines: append(lines, "\t}", "}")},
 		{For: "nftables", Title: "Load it now; include it from /etc/nftables.conf to keep it", Lines: []string{"nft -f " + file}},
 	}

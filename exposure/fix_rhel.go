@@ -18,10 +18,23 @@ func fixRHEL(x exposed) []Fix {
 			Title: x.aim() + " (RHEL, CentOS, Fedora)",
 			File:  "/etc/sysconfig/memcached",
 			Lines: []string{
-				"# Instead of the OPTIONS line in this file; keep other options that it has, but no other -U or -l.",
+				"# Instead of the OPTIONS line in this file; keep other options that it has, but " + x.others() + ".",
 				fmt.Sprintf("OPTIONS=%q", strings.Join(options, " ")),
 			},
 		},
 		{For: "rhel", Title: "Restart, and check what it listens on", Lines: x.restart()},
 	}
+}
+
+// others says what of an old OPTIONS must go and what must stay: without the
+// -l that it has, a server whose TCP is shut off would open it to everyone,
+// and without its -U 0 a server before 1.5.6 would switch UDP on.
+func (x exposed) others() string {
+	switch {
+	case x.udpOn && x.reachable:
+		return "no other -U or -l"
+	case x.udpOn:
+		return "no other -U; keep -l as it is"
+	}
+	return "no other -l; keep -U as it is"
 }

@@ -9,15 +9,16 @@ func fixSystemd(x exposed) []Fix {
 	return []Fix{
 		{
 			For:   "systemd",
-			Title: "Let only local clients in, and never run as root, whatever its configuration says",
+			Title: "Let only local clients in, whatever its configuration says",
 			File:  "/etc/systemd/system/memcached.service.d/exposure.conf",
 			Lines: []string{
 				"[Service]",
 				"IPAddressDeny=any",
 				"IPAddressAllow=localhost",
 				"# For each network that the clients are in: IPAddressAllow=10.0.0.0/24",
-				"# memcache on Debian and Ubuntu, memcached on RHEL and CentOS:",
-				"User=memcache",
+				"# Never as root, whatever -u says: the first on Debian and Ubuntu, the second on RHEL and CentOS.",
+				"#User=memcache",
+				"#User=memcached",
 			},
 		},
 		{

@@ -43,7 +43,7 @@ func Judge(h Host, v Vantage) Finding {
 		if verdict.rank() < f.Verdict.rank() {
 			f.Verdict = verdict
 		}
-		if s := SeverityOf(verdict, o.TLS, v.Trust); s.AtLeast(f.Severity) {
+		if s := SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust); s.AtLeast(f.Severity) {
 			f.Severity = s
 		}
 	}
@@ -99,12 +99,12 @@ func (f *Finding) observed(yield func(*Observation) bool) {
 
 // verdictOf judges one endpoint; ok is false when nothing answered there.
 func verdictOf(o *Observation) (v Verdict, ok bool) {
-	speaks := o.State == Open || o.State == AuthRequired
+	speaks := o.State == Open || o.State == AuthRequired || o.State == Full
 	switch {
 	case !o.State.Answered():
 		return "", false
 	case o.Transport == UDP && speaks:
-		return Reflector, true // a clone reflects no less than the real thing
+		return Reflector, true // a clone reflects no less than the real thing, a refusal is a reply too
 	case o.Product != "":
 		return Impostor, true
 	case o.State == Open:
@@ -117,6 +117,17 @@ func verdictOf(o *Observation) (v Verdict, ok bool) {
 		return TLSVerdict, true
 	}
 	return Unidentified, true
+}
+
+// servesAnyone reports whether somebody's data can be read and changed at an
+// endpoint without credentials. A honeypot holds nobody's, and what an unknown
+// look-alike holds is not known.
+func servesAnyone(o *Observation) bool {
+	switch o.Product {
+	case "dionaea", "qeeqbox-honeypot", "lookalike":
+		return false
+	}
+	return o.State == Open
 }
 
 // The range that memcached accepts for -I (memcached.h, ITEM_SIZE_MAX_*_LIMIT).

@@ -34,7 +34,8 @@ func judge(observations ...Observation) Finding {
 
 func TestJudgeVerdicts(t *testing.T) {
 	t.Parallel()
-	product := func(o *Observation) { o.Product = "mcrouter" }
+	named := func(name string) func(*Observation) { return func(o *Observation) { o.Product = name } }
+	product := named("mcrouter")
 	inTLS := func(o *Observation) { o.TLS = true }
 	for _, tt := range []struct {
 		name     string
@@ -50,7 +51,13 @@ func TestJudgeVerdicts(t *testing.T) {
 		{"udp of something else", []Observation{udpSeen(Foreign)}, Unidentified, Low},
 		{"tcp open", []Observation{tcpSeen(Open), udpSeen(Silent)}, OpenTCP, Critical},
 		{"tcp open in tls", []Observation{tcpSeen(Open).but(inTLS)}, OpenTCP, Critical},
-		{"proxy", []Observation{tcpSeen(Open).but(product)}, Impostor, High},
+		{"udp at the connection limit", []Observation{udpSeen(Full)}, Reflector, Critical},
+		{"proxy", []Observation{tcpSeen(Open).but(product)}, Impostor, Critical},
+		{"proxy in tls", []Observation{tcpSeen(Open).but(product).but(inTLS)}, Impostor, Critical},
+		{"proxy at its limit", []Observation{tcpSeen(Full).but(product)}, Impostor, High},
+		{"honeypot", []Observation{tcpSeen(Open).but(named("dionaea"))}, Impostor, High},
+		{"another honeypot", []Observation{tcpSeen(Open).but(named("qeeqbox-honeypot"))}, Impostor, High},
+		{"unknown look-alike", []Observation{tcpSeen(Open).but(named("lookalike"))}, Impostor, High},
 		{"proxy with credentials", []Observation{tcpSeen(AuthRequired).but(product)}, Impostor, High},
 		{"full", []Observation{tcpSeen(Full)}, FullVerdict, High},
 		{"auth", []Observation{tcpSeen(AuthRequired)}, AuthVerdict, High},

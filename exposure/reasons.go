@@ -93,19 +93,25 @@ func posture(_ *Finding, o *Observation) string {
 	case AuthVerdict:
 		return fmt.Sprintf("%s is memcached and asks for credentials%s.", where, authKind(o.Auth))
 	case TLSVerdict:
+		if o.Auth == AuthCert {
+			return where + " asks for a client certificate, and shows nothing without one."
+		}
 		return where + " wants TLS, and what is inside could not be asked."
 	}
 	if o.State == Mute {
 		return where + " accepts connections and says nothing."
 	}
-	if o.Service == "" {
-		return where + " answers, but with nothing known."
+	if o.Service == "" || o.Service == "unknown" {
+		return "Something other than memcached answers on " + where + "."
 	}
-	return fmt.Sprintf("%s is something other than memcached (%s).", where, quote(o.Service))
+	return fmt.Sprintf("%s, not memcached, answers on %s.", quote(o.Service), where)
 }
 
 func impostorAccess(o *Observation) string {
-	if o.State == Open {
+	switch {
+	case servesAnyone(o):
+		return ", and asks for no credentials: anyone can read and change what is behind it"
+	case o.State == Open:
 		return ", and asks for no credentials"
 	}
 	return ""

@@ -25,16 +25,32 @@ func dataHeld(_ *Finding, o *Observation) string {
 // authBypassed: a listener of the form -l proto[negotiating]:addr answers
 // without the credentials of -Y (upstream issue 1283, fixed in 1.6.43).
 func authBypassed(_ *Finding, o *Observation) string {
+	const said = "Its settings say that authentication is on, yet it answered without"
+	switch {
+	case bypassed(o):
+		return said + ": up to 1.6.42 a listener written as -l proto[...]: bypasses it."
+	case openThoughAuth(o):
+		return said + "."
+	}
+	return ""
+}
+
+// openThoughAuth reports whether o answers without the credentials that its
+// own settings say are asked for.
+func openThoughAuth(o *Observation) bool {
 	s := o.Settings
 	if s == nil || o.State != Open {
-		return ""
+		return false
 	}
 	ascii := s.AuthEnabledASCII != nil && *s.AuthEnabledASCII != "" && *s.AuthEnabledASCII != "no"
-	if !ascii && !is(s.AuthEnabledSASL, "yes") {
-		return ""
-	}
-	return "Its settings say that authentication is on, yet it answered without: " +
-		"up to 1.6.42 a listener written as -l proto[...]: bypasses it."
+	return ascii || is(s.AuthEnabledSASL, "yes")
+}
+
+// bypassed reports whether that is explained by a listener with a proto[...]
+// of its own: only memcached itself has these, up to 1.6.42.
+func bypassed(o *Observation) bool {
+	r, ok := ParseRelease(o.version())
+	return openThoughAuth(o) && o.Product == "" && (!ok || r.Before(1, 6, 43))
 }
 
 func passwordInClear(_ *Finding, o *Observation) string {
@@ -92,32 +108,60 @@ func listensEverywhere(_ *Finding, o *Observation) string {
 }
 
 // udpStillOn: the settings of a server say that UDP is on although it did not
-// answer from here.
+// answer from here, or was not asked at that port.
 func udpStillOn(f *Finding, o *Observation) string {
-	if !udpSetting(o) || f.answersUDP() {
+	port, ok := udpSetting(o)
+	if !ok || f.answersUDP() || listensOnOwnPort(o) {
 		return ""
 	}
-	return fmt.Sprintf("Its settings say that UDP is on (port %d) although it did not answer from here: "+
-		"it is filtered on the way or bound elsewhere, and other networks may reach it.", *o.Settings.UDPPort)
+	if f.unansweredUDP(port) {
+		return fmt.Sprintf("Its settings say that UDP is on (port %d) although it did not answer from here: "+
+			"it is filtered on the way or bound elsewhere, and other networks may reach it.", port)
+	}
+	return fmt.Sprintf("Its settings say that UDP is on at port %d, which was not asked: "+
+		"rescan with --probe udp --port %d.", port, port)
 }
 
 // udpElsewhere: with -l host:port both TCP and UDP use that port, while
 // udpport repeats -U.
 func udpElsewhere(f *Finding, o *Observation) string {
-	if !udpSetting(o) || f.answersUDP() || o.Settings.Inter == nil || !readInter(*o.Settings.Inter).withPort {
+	port, ok := udpSetting(o)
+	if !ok || f.answersUDP() || !listensOnOwnPort(o) {
 		return ""
 	}
-	return "Its -l names a port of its own, so UDP may be on that port and not on the one that its settings show."
+	return fmt.Sprintf("Its settings say that UDP is on (port %d), but its -l names a port of its own: "+
+		"UDP may be on that one.", port)
 }
 
-// udpSetting reports whether the settings were read and UDP is on in them.
-func udpSetting(o *Observation) bool {
-	return o.Settings != nil && o.Settings.UDPPort != nil && *o.Settings.UDPPort != 0
+// udpSetting is the port that UDP is on by the settings; ok is false when they
+// were not read, or UDP is off in them.
+func udpSetting(o *Observation) (port uint16, ok bool) {
+	if o.Settings == nil || o.Settings.UDPPort == nil {
+		return 0, false
+	}
+	n := *o.Settings.UDPPort
+	return uint16(n), 0 < n && n < 1<<16
+}
+
+// listensOnOwnPort reports whether an entry of -l names a port, which counts
+// for TCP and UDP whatever the settings say.
+func listensOnOwnPort(o *Observation) bool {
+	return o.Settings != nil && o.Settings.Inter != nil && readInter(*o.Settings.Inter).withPort
 }
 
 func (f *Finding) answersUDP() bool {
 	for o := range f.observed {
 		if speaksUDP(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// unansweredUDP reports whether a UDP port was asked, and did not answer.
+func (f *Finding) unansweredUDP(port uint16) bool {
+	for o := range f.observed {
+		if o.Transport == UDP && o.Port == port && (o.State == Silent || o.State == Closed) {
 			return true
 		}
 	}

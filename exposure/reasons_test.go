@@ -45,8 +45,24 @@ func TestReasons(t *testing.T) {
 	auth := func(a Auth, mechanisms ...string) change {
 		return func(tcp, _ *Observation) { tcp.State, tcp.Auth, tcp.SASLMechanisms = AuthRequired, a, mechanisms }
 	}
+	declared := func(n int) change {
+		return func(_, udp *Observation) { udp.Amplification.DatagramsDeclared = n }
+	}
+	incomplete := func(_, udp *Observation) { udp.Amplification.Complete = false }
+	statsReply := func(reply, ending string) change {
+		return func(_, udp *Observation) {
+			udp.Evidence = []Exchange{{Question: "stats", Reply: []byte(reply), Bytes: len(reply), Ending: ending}}
+		}
+	}
+	from := func(addr string) change {
+		return func(_, udp *Observation) { udp.RepliedFrom = ptr(netip.MustParseAddrPort(addr)) }
+	}
+	product := func(name string) change { return func(tcp, _ *Observation) { tcp.Product = name } }
+	udpIs := func(o Observation) change { return func(_, udp *Observation) { *udp = o } }
+	udpport := func(n uint64) change { return setting(func(s *Settings) { s.UDPPort = &n }) }
 	tcpIs := func(o Observation) change { return func(tcp, _ *Observation) { *tcp = o } }
 
+	mtls := tcpSeen(TLS).but(func(o *Observation) { o.Auth, o.TLS = AuthCert, true })
 	for _, tt := range []struct {
 		name    string
 		change  change
@@ -61,28 +77,39 @@ func TestReasons(t *testing.T) {
 		{"sasl bypassed", auth(AuthSASL), nil, "ASCII commands over UDP bypass SASL"},
 		{"auth on tcp only", auth(AuthASCII), nil, "although TCP asks for credentials"},
 		{"udp refuses", func(_, udp *Observation) { udp.State = AuthRequired }, nil, "even a refusal is an answer"},
+		{"udp full", udpIs(udpSeen(Full)), nil, "at its connection limit, but even that refusal is an answer"},
 		{"-U set", version("1.5.6"), version("1.5.5"), "off by default since 1.5.6 and this says it is 1.5.6, so somebody switched it on with -U."},
 		{"default", version("1.5.5"), version("1.5.6"), "on by default from 1.2.7 to 1.5.5"},
 		{"default, oldest", version("1.2.7"), version("1.2.6"), "on by default from 1.2.7 to 1.5.5"},
 		{"before the default", version("1.2.6"), version("1.2.7"), "off by default before 1.2.7"},
-		{"incomplete", func(_, udp *Observation) { udp.Amplification.Complete = false }, nil, "did not arrive whole"},
+		{"incomplete", incomplete, and(incomplete, statsReply("ERROR\r\n", "complete")), "did not arrive whole"},
 		{"capped", func(_, udp *Observation) { udp.Amplification.Capped = true }, nil, "More would have come"},
-		{"declared", func(_, udp *Observation) { udp.Amplification.DatagramsDeclared = 1 }, nil, "declared 1 datagram and 2 came"},
+		{"declared too few", and(version("1.6.9"), declared(1)), and(version("1.6.10"), declared(1)), "declared 1 datagram and 2 came; memcached 1.6.0 to 1.6.9 declares too few."},
+		{"declared too few by another", and(version("1.6.10"), declared(1)), and(version("1.6.9"), declared(1)), "declared 1 datagram and 2 came; the server does not tell the truth."},
+		{"declared too many", and(version("1.6.9"), declared(9)), nil, "declared 9 datagrams and 2 came; some were lost, or the server does not tell the truth."},
+		{"refused", and(incomplete, statsReply("ERROR\r\n", "complete")), incomplete, "answers stats with an error over UDP"},
+		{"refused by a proxy", and(incomplete, statsReply("SERVER_ERROR no backend\r\n", "complete")), incomplete, "answers stats with an error over UDP"},
+		{"an error, and more", and(incomplete, statsReply("ERROR\r\n", "quiet")), nil, "did not arrive whole"},
 		{"duplicates", func(_, udp *Observation) { udp.Amplification.Duplicates = 3 }, nil, "3 datagrams came more than once"},
-		{"elsewhere", func(_, udp *Observation) { udp.RepliedFrom = ptr(netip.MustParseAddrPort("192.0.2.1:11211")) }, nil, "came from 192.0.2.1:11211"},
+		{"elsewhere", from("192.0.2.1:11211"), from("192.0.2.7:40000"), "came from 192.0.2.1:11211, not from the address that was asked: it listens on every interface"},
+		{"another port", from("192.0.2.7:40000"), from("192.0.2.1:11211"), "came from port 40000 of the same address"},
+		{"another port, mapped", from("[::ffff:192.0.2.7]:40000"), nil, "came from port 40000 of the same address"},
 		{"unconfirmed", func(_, udp *Observation) { udp.Unconfirmed = true }, nil, "rests on a single reply"},
 
 		{"open", nil, tcpIs(tcpSeen(Closed)), "TCP port 11211 asks for no credentials"},
 		{"open in tls", func(tcp, _ *Observation) { tcp.TLS = true }, nil, "in TLS but without a client certificate"},
-		{"impostor", func(tcp, _ *Observation) { tcp.Product = "mcrouter" }, nil, "not stock memcached (mcrouter), and asks for no credentials."},
+		{"impostor", product("mcrouter"), product("dionaea"), "not stock memcached (mcrouter), and asks for no credentials: anyone can read and change what is behind it."},
+		{"honeypot", product("dionaea"), product("mcrouter"), "not stock memcached (dionaea), and asks for no credentials."},
 		{"full", tcpIs(tcpSeen(Full)), nil, "at its connection limit"},
 		{"auth", auth(AuthASCII), nil, "asks for credentials (ASCII, -Y)"},
 		{"sasl", auth(AuthSASL), nil, "asks for credentials (SASL, -S)"},
 		{"certificate", auth(AuthCert), nil, "asks for credentials (a TLS client certificate)"},
-		{"tls", tcpIs(tcpSeen(TLS)), nil, "wants TLS"},
+		{"tls", tcpIs(tcpSeen(TLS)), tcpIs(mtls), "wants TLS, and what is inside could not be asked."},
+		{"client certificates", tcpIs(mtls), tcpIs(tcpSeen(TLS)), "TCP port 11211 asks for a client certificate, and shows nothing without one."},
 		{"mute", tcpIs(tcpSeen(Mute)), nil, "says nothing"},
-		{"http", tcpIs(tcpSeen(Foreign).but(func(o *Observation) { o.Service = "http" })), nil, "other than memcached (http)"},
-		{"unknown", tcpIs(tcpSeen(Foreign)), nil, "with nothing known"},
+		{"http", tcpIs(tcpSeen(Foreign).but(func(o *Observation) { o.Service = "http" })), nil, "http, not memcached, answers on TCP port 11211."},
+		{"unknown", tcpIs(tcpSeen(Foreign).but(func(o *Observation) { o.Service = "unknown" })), nil, "Something other than memcached answers on TCP port 11211."},
+		{"unnamed", tcpIs(tcpSeen(Foreign)), nil, "Something other than memcached answers on TCP port 11211."},
 
 		{"items", func(tcp, _ *Observation) {
 			tcp.Stats.CurrItems, tcp.Stats.Bytes = ptr(uint64(123)), ptr(uint64(4718592))
@@ -92,10 +119,21 @@ func TestReasons(t *testing.T) {
 		{"no -l", setting(func(s *Settings) { s.Inter = ptr("NULL") }), nil, "every interface: no -l is set."},
 		{"-l 0.0.0.0", setting(func(s *Settings) { s.Inter = ptr("0.0.0.0") }), nil, "every interface: -l 0.0.0.0."},
 		{"-l ::", setting(func(s *Settings) { s.Inter = ptr("127.0.0.1,notls:[::]:11211") }), nil, "every interface: -l 127.0.0.1,notls:[::]:11211."},
-		{"udp still on", and(noUDP, setting(func(s *Settings) { s.UDPPort = ptr(uint64(11211)) })), setting(func(s *Settings) { s.UDPPort = ptr(uint64(11211)) }), "UDP is on (port 11211) although it did not answer"},
-		{"udp elsewhere", and(noUDP, setting(func(s *Settings) { s.UDPPort, s.Inter = ptr(uint64(11211)), ptr("127.0.0.1:11311") })), noUDP, "names a port of its own"},
+		{"udp still on", and(noUDP, udpport(11211)), udpport(11211), "UDP is on (port 11211) although it did not answer"},
+		{"udp on and refused", and(udpIs(udpSeen(Closed)), udpport(11211)), nil, "UDP is on (port 11211) although it did not answer"},
+		{"udp on elsewhere", and(noUDP, udpport(11311)), and(noUDP, udpport(11211)), "UDP is on at port 11311, which was not asked: rescan with --probe udp --port 11311."},
+		{"udp on and not asked", and(udpIs(udpSeen(NotScanned)), udpport(11211)), and(noUDP, udpport(11211)), "UDP is on at port 11211, which was not asked"},
+		{"udp probe left out", and(udpIs(tcpSeen(Mute)), udpport(11211)), nil, "UDP is on at port 11211, which was not asked"},
+		{"udp at no port", and(noUDP, udpport(11211)), and(noUDP, udpport(1<<16)), "settings say that UDP is on"},
+		{"udp beside -l", and(noUDP, udpport(11211), setting(func(s *Settings) { s.Inter = ptr("127.0.0.1:11311") })), noUDP, "UDP is on (port 11211), but its -l names a port of its own"},
 		{"ascii bypassed", setting(func(s *Settings) { s.AuthEnabledASCII = ptr("/etc/auth") }), nil, "yet it answered without"},
 		{"sasl bypassed on tcp", setting(func(s *Settings) { s.AuthEnabledSASL = ptr("yes") }), nil, "yet it answered without"},
+		{"bypass of stock", setting(func(s *Settings) { s.AuthEnabledASCII = ptr("/etc/auth") }),
+			and(product("mcrouter"), setting(func(s *Settings) { s.AuthEnabledASCII = ptr("/etc/auth") })), "up to 1.6.42"},
+		{"bypass that was mended", and(product(""), setting(func(s *Settings) { s.AuthEnabledASCII = ptr("/etc/auth") })),
+			func(tcp, _ *Observation) {
+				tcp.Version, tcp.Settings.AuthEnabledASCII = ptr("1.6.43"), ptr("/etc/auth")
+			}, "up to 1.6.42"},
 		{"password", auth(AuthASCII), and(auth(AuthASCII), func(tcp, _ *Observation) { tcp.TLS = true }), "asks for credentials without TLS"},
 		{"plain", auth(AuthSASL, "SCRAM-SHA-256", "PLAIN"), auth(AuthSASL, "SCRAM-SHA-256"), "SASL PLAIN without TLS"},
 		{"shutdown", setting(func(s *Settings) { s.ShutdownCommand = ptr("yes") }), nil, "stop the server"},

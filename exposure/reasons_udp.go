@@ -1,6 +1,11 @@
 package exposure
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+)
 
 // speaksUDP reports whether o is memcached answering over UDP.
 func speaksUDP(o *Observation) bool {
@@ -33,8 +38,11 @@ func unauthenticatedUDP(f *Finding, o *Observation) string {
 	if !speaksUDP(o) {
 		return ""
 	}
-	if o.State == AuthRequired {
+	switch o.State {
+	case AuthRequired:
 		return "It asks for credentials over UDP, but even a refusal is an answer that can be aimed at a victim."
+	case Full:
+		return "It is at its connection limit, but even that refusal is an answer that can be aimed at a victim."
 	}
 	s := "It answers UDP, so no authentication is in force there"
 	if f.TCP == nil {
@@ -75,10 +83,30 @@ func incompleteReply(_ *Finding, o *Observation) string {
 		return ""
 	case a.Capped:
 		return "More would have come over UDP than was waited for, so the amplification is at least what was measured."
+	case refusedWhole(o):
+		return fmt.Sprintf("It answers %s with an error over UDP, so what was measured need not be the most that it sends.", quote(a.Request))
 	case !a.Complete:
 		return "The UDP reply did not arrive whole, so the amplification is at least what was measured."
 	}
 	return ""
+}
+
+// refusedWhole reports whether the measured reply is an error line that came
+// whole: there was no END to wait for.
+func refusedWhole(o *Observation) bool {
+	a := o.Amplification
+	return a != nil && !a.Complete && !a.Capped && slices.ContainsFunc(o.Evidence, func(e Exchange) bool {
+		return e.Question == a.Request && e.Ending == "complete" && errorLine.Match(e.Reply)
+	})
+}
+
+var errorLine = regexp.MustCompile(`^(ERROR|CLIENT_ERROR|SERVER_ERROR)( [^\n]*)?\r?\n$`)
+
+// MeasuredWhole reports whether all of a reply was measured: without it, the
+// amplification is at least what it says.
+func (o *Observation) MeasuredWhole() bool {
+	a := o.Amplification
+	return a != nil && !a.Capped && (a.Complete || refusedWhole(o))
 }
 
 func datagramCounts(_ *Finding, o *Observation) string {
@@ -86,8 +114,15 @@ func datagramCounts(_ *Finding, o *Observation) string {
 	if a == nil || a.Datagrams == 0 || a.DatagramsDeclared == a.DatagramsUnique {
 		return ""
 	}
-	return fmt.Sprintf("The server declared %s and %d came; memcached 1.6.0 to 1.6.9 declares too few.",
-		count(a.DatagramsDeclared, "datagram"), a.DatagramsUnique)
+	why := "the server does not tell the truth"
+	r, ok := ParseRelease(o.version())
+	switch {
+	case a.DatagramsDeclared > a.DatagramsUnique:
+		why = "some were lost, or " + why
+	case ok && o.Product == "" && !r.Before(1, 6, 0) && r.Before(1, 6, 10):
+		why = "memcached 1.6.0 to 1.6.9 declares too few"
+	}
+	return fmt.Sprintf("The server declared %s and %d came; %s.", count(a.DatagramsDeclared, "datagram"), a.DatagramsUnique, why)
 }
 
 func duplicates(_ *Finding, o *Observation) string {
@@ -97,13 +132,26 @@ func duplicates(_ *Finding, o *Observation) string {
 	return fmt.Sprintf("%s came more than once and are counted in the amplification.", count(o.Amplification.Duplicates, "datagram"))
 }
 
-func repliedElsewhere(_ *Finding, o *Observation) string {
-	if o.RepliedFrom == nil {
+func repliedElsewhere(f *Finding, o *Observation) string {
+	switch {
+	case o.RepliedFrom == nil:
 		return ""
+	case f.repliedBeside(o):
+		return fmt.Sprintf("The answer came from %s, not from the address that was asked: "+
+			"it listens on every interface, and a filter on that one address does not hold it.", o.RepliedFrom)
 	}
-	return fmt.Sprintf("The answer came from %s, not from the address that was asked: "+
-		"it listens on every interface, and a filter on that one address does not hold it.", o.RepliedFrom)
+	return fmt.Sprintf("The answer came from port %d of the same address, not from the port that was asked: "+
+		"something between rewrites it, or it is no ordinary memcached.", o.RepliedFrom.Port())
 }
+
+// repliedBeside reports whether o was answered from another address than the
+// one asked, which only a server bound to the wildcard does.
+func (f *Finding) repliedBeside(o *Observation) bool {
+	return o.RepliedFrom != nil && bare(o.RepliedFrom.Addr()) != bare(f.IP)
+}
+
+// bare is an address without what does not matter to which host it is.
+func bare(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func unconfirmed(_ *Finding, o *Observation) string {
 	if !o.Unconfirmed {

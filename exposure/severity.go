@@ -33,34 +33,32 @@ func ParseTrust(s string) (Trust, error) {
 }
 
 // severities is the whole judgement: how bad each posture is from each kind of
-// vantage. Down a column nothing gets worse, so that the worst verdict is also
-// the worst severity; credentials count for more when nobody can overhear them.
+// vantage. The first row that holds counts: a row that says inTLS or serves
+// holds only for such endpoints. Down a column nothing gets worse, so that the
+// worst verdict is also the worst severity; credentials count for more when
+// nobody can overhear them, and whose data a proxy serves makes no difference.
 var severities = []struct {
 	verdict                     Verdict
-	inTLS                       bool
+	inTLS, serves               bool
 	trusted, semitrust, untrust Severity
 }{
-	{Reflector, false, Medium, High, Critical},
-	{Reflector, true, Medium, High, Critical},
-	{OpenTCP, false, Low, High, Critical},
-	{OpenTCP, true, Low, High, Critical},
-	{Impostor, false, Low, Medium, High},
-	{Impostor, true, Low, Medium, High},
-	{FullVerdict, false, Low, Medium, High},
-	{FullVerdict, true, Low, Medium, High},
-	{AuthVerdict, false, Low, Medium, High},
-	{AuthVerdict, true, Info, Low, Medium},
-	{TLSVerdict, false, Info, Info, Low},
-	{TLSVerdict, true, Info, Info, Low},
-	{Unidentified, false, Info, Info, Low},
-	{Unidentified, true, Info, Info, Low},
+	{Reflector, false, false, Medium, High, Critical},
+	{OpenTCP, false, false, Low, High, Critical},
+	{Impostor, false, true, Low, High, Critical},
+	{Impostor, false, false, Low, Medium, High},
+	{FullVerdict, false, false, Low, Medium, High},
+	{AuthVerdict, true, false, Info, Low, Medium},
+	{AuthVerdict, false, false, Low, Medium, High},
+	{TLSVerdict, false, false, Info, Info, Low},
+	{Unidentified, false, false, Info, Info, Low},
 }
 
 // SeverityOf says how bad a verdict is for a vantage; inTLS is whether the
-// endpoint speaks TLS. An unknown trust is judged as untrusted.
-func SeverityOf(v Verdict, inTLS bool, t Trust) Severity {
+// endpoint speaks TLS, serves whether anyone without credentials can read and
+// change somebody's data there. An unknown trust is judged as untrusted.
+func SeverityOf(v Verdict, inTLS, serves bool, t Trust) Severity {
 	for _, row := range severities {
-		if row.verdict != v || row.inTLS != inTLS {
+		if row.verdict != v || row.inTLS && !inTLS || row.serves && !serves {
 			continue
 		}
 		switch t {

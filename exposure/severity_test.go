@@ -8,33 +8,40 @@ import (
 func TestSeverityTable(t *testing.T) {
 	t.Parallel()
 	for _, inTLS := range []bool{false, true} {
-		for _, trust := range []Trust{Trusted, SemiTrusted, Untrusted} {
-			worse := Critical
+		for _, serves := range []bool{false, true} {
+			for _, trust := range []Trust{Trusted, SemiTrusted, Untrusted} {
+				worse := Critical
+				for _, v := range Verdicts() {
+					s := SeverityOf(v, inTLS, serves, trust)
+					if !slices.Contains(Severities(), s) {
+						t.Errorf("%s from %s, tls %v: no severity", v, trust, inTLS)
+					}
+					if s != worse && s.AtLeast(worse) {
+						t.Errorf("%s from %s, tls %v: %s is worse than that of a worse verdict", v, trust, inTLS, s)
+					}
+					if !SeverityOf(v, inTLS, true, trust).AtLeast(s) {
+						t.Errorf("%s from %s, tls %v: serving data makes it better", v, trust, inTLS)
+					}
+					worse = s
+				}
+			}
 			for _, v := range Verdicts() {
-				s := SeverityOf(v, inTLS, trust)
-				if !slices.Contains(Severities(), s) {
-					t.Errorf("%s from %s, tls %v: no severity", v, trust, inTLS)
+				trusted, semi, untrusted := SeverityOf(v, inTLS, serves, Trusted), SeverityOf(v, inTLS, serves, SemiTrusted), SeverityOf(v, inTLS, serves, Untrusted)
+				if !untrusted.AtLeast(semi) || !semi.AtLeast(trusted) {
+					t.Errorf("%s, tls %v: %s, %s, %s does not fall with trust", v, inTLS, untrusted, semi, trusted)
 				}
-				if s != worse && s.AtLeast(worse) {
-					t.Errorf("%s from %s, tls %v: %s is worse than that of a worse verdict", v, trust, inTLS, s)
+				if got := SeverityOf(v, inTLS, serves, "somewhere"); got != untrusted {
+					t.Errorf("%s from an unknown trust: %s, want that of untrusted, %s", v, got, untrusted)
 				}
-				worse = s
-			}
-		}
-		for _, v := range Verdicts() {
-			trusted, semi, untrusted := SeverityOf(v, inTLS, Trusted), SeverityOf(v, inTLS, SemiTrusted), SeverityOf(v, inTLS, Untrusted)
-			if !untrusted.AtLeast(semi) || !semi.AtLeast(trusted) {
-				t.Errorf("%s, tls %v: %s, %s, %s does not fall with trust", v, inTLS, untrusted, semi, trusted)
-			}
-			if got := SeverityOf(v, inTLS, "somewhere"); got != untrusted {
-				t.Errorf("%s from an unknown trust: %s, want that of untrusted, %s", v, got, untrusted)
 			}
 		}
 	}
-	if len(severities) != 2*len(Verdicts()) {
-		t.Errorf("%d rows, want each verdict with and without TLS", len(severities))
+	for _, trust := range []Trust{Trusted, SemiTrusted, Untrusted} {
+		if proxy, open := SeverityOf(Impostor, false, true, trust), SeverityOf(OpenTCP, false, true, trust); proxy != open {
+			t.Errorf("from %s: a proxy that serves anyone is %s, memcached that does is %s", trust, proxy, open)
+		}
 	}
-	if SeverityOf("news", false, Trusted) != Critical {
+	if SeverityOf("news", false, false, Trusted) != Critical {
 		t.Error("an unknown verdict must not look harmless")
 	}
 }

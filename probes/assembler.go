@@ -30,11 +30,12 @@ type Assembler struct {
 	capped     bool
 }
 
-// Add takes one datagram and reports whether the reply needs no more: it is
-// complete, or a cap was hit. The datagram is not kept.
-func (a *Assembler) Add(datagram []byte) (enough bool) {
+// Add takes one datagram and says how long to wait for another: Linger once
+// the reply is whole, since duplicates may follow, and Enough when a cap was
+// hit. The datagram is not kept.
+func (a *Assembler) Add(datagram []byte) Patience {
 	if a.capped {
-		return true
+		return Enough
 	}
 	a.sizes = append(a.sizes, len(datagram))
 	a.bytes += len(datagram)
@@ -43,11 +44,14 @@ func (a *Assembler) Add(datagram []byte) (enough bool) {
 	} else {
 		a.malformed++
 	}
-	if a.finished() {
-		return true
-	}
 	a.capped = len(a.sizes) >= MaxReplyDatagrams || a.bytes >= MaxReplyBytes
-	return a.capped
+	switch {
+	case a.capped:
+		return Enough
+	case a.finished():
+		return Linger
+	}
+	return More
 }
 
 func (a *Assembler) place(f Frame) {

@@ -32,6 +32,7 @@ func TestAssembler(t *testing.T) {
 		{"total a lie", [][]byte{frame(0, 65535, "END\r\n")}, want{"END\r\n", 0, 1, 0, 0, 65535, 0, true}},
 		{"last one lost", [][]byte{frame(0, 2, "STAT a 1\r\n")}, want{"STAT a 1\r\n", 0, 1, 0, 0, 2, 0, false}},
 		{"first one lost", [][]byte{frame(1, 2, "END\r\n")}, want{"", 0, 1, 0, 0, 2, 0, false}},
+		{"duplicate behind the end", [][]byte{frame(0, 1, "END\r\n"), frame(0, 1, "END\r\n")}, want{"END\r\n", 1, 1, 1, 0, 1, 0, true}},
 		{"gap behind the end", [][]byte{frame(0, 1, "END\r\n"), frame(5, 1, "x")}, want{"END\r\n", 1, 2, 0, 0, 1, 0, false}},
 		{"duplicate", [][]byte{frame(0, 2, "STAT a 1\r\n"), frame(0, 2, "STAT a 1\r\n"), frame(1, 2, "END\r\n")}, want{"STAT a 1\r\nEND\r\n", 3, 2, 1, 0, 2, 0, true}},
 		{"duplicate that differs", [][]byte{frame(0, 2, "STAT a 1\r\n"), frame(0, 2, "STAT a 2\r\n"), frame(1, 2, "END\r\n")}, want{"STAT a 1\r\nEND\r\n", 3, 2, 1, 1, 2, 0, true}},
@@ -44,7 +45,7 @@ func TestAssembler(t *testing.T) {
 			var a Assembler
 			finishedAt, total := 0, 0
 			for i, d := range tt.datagrams {
-				if a.Add(d) && finishedAt == 0 {
+				if a.Add(d) == Linger && finishedAt == 0 {
 					finishedAt = i + 1
 				}
 				total += len(d)
@@ -66,7 +67,7 @@ func TestAssembler(t *testing.T) {
 
 func TestAssemblerCaps(t *testing.T) {
 	add := func(size int) (n int, a Assembler) {
-		for !a.Add(Frame{Sequence: uint16(n), Total: 65535, Payload: bytes.Repeat([]byte{'x'}, size)}.Append(nil)) {
+		for a.Add(Frame{Sequence: uint16(n), Total: 65535, Payload: bytes.Repeat([]byte{'x'}, size)}.Append(nil)) != Enough {
 			n++
 		}
 		return n + 1, a
@@ -78,7 +79,7 @@ func TestAssemblerCaps(t *testing.T) {
 	if a.bytes > MaxReplyBytes+65535 || !a.capped || n > 5 {
 		t.Errorf("large datagrams: stopped after %d with %d bytes, capped %t", n, a.bytes, a.capped)
 	}
-	if before := a.bytes; !a.Add([]byte("more")) || a.bytes != before {
+	if before := a.bytes; a.Add([]byte("more")) != Enough || a.bytes != before {
 		t.Error("a capped assembler goes on counting")
 	}
 	if list := a.Amplification("stats", 15, false).DatagramSizes; len(list) != n {
@@ -108,9 +109,10 @@ func TestAssemblerProperties(t *testing.T) {
 			sequences[f.Sequence] = true
 			bytesIn += len(d)
 			counted++
-			if enough := a.Add(d); enough != (len(sequences) == len(sent)) && !a.capped {
-				t.Fatalf("enough %t with %d of %d datagrams", enough, len(sequences), len(sent))
-			} else if enough {
+			whole := len(sequences) == len(sent)
+			if patience := a.Add(d); (patience == Linger) != whole && !a.capped {
+				t.Fatalf("patience %d with %d of %d datagrams", patience, len(sequences), len(sent))
+			} else if patience == Enough {
 				break
 			}
 		}

@@ -41,7 +41,7 @@ func MemcachedTCP() Probe {
 			qStats.utterance("after stats settings, or an error in place of a VERSION line"),
 			qBinaryVersion.utterance("after silence, on a new connection"),
 			qSASLList.utterance("after an answer to binary version"),
-			{Name: "tls handshake", When: "after a plain question got FIN or RST without a byte, on a new connection; the questions above then go inside"},
+			{Name: "tls handshake", When: "after a plain version got FIN or RST without a byte, on a new connection; the questions above then go inside"},
 		},
 		InterrogateTCP: interrogateTCP,
 	}
@@ -79,6 +79,8 @@ func (t *tcpTalk) open(ctx context.Context) {
 		t.text(ctx, reply)
 	case reply.Ending == Failed:
 		t.obs.State = exposure.LocalError
+	case reply.Unsent:
+		t.deadEnd(nil)
 	case closedEmpty(reply) && t.tls != nil:
 		t.refusedInside()
 	case closedEmpty(reply):
@@ -173,6 +175,8 @@ func (t *tcpTalk) statAnswer(q question, reply Reply, end *terminator) statAnswe
 		return statAnswer{answered, values}
 	case end.last != nil:
 		return statAnswer{refused, values}
+	case reply.Unsent:
+		return statAnswer{}
 	case closedEmpty(reply):
 		return statAnswer{kind: hungUp}
 	case reply.Ending == Quiet && len(reply.Data) == 0:
@@ -195,6 +199,9 @@ func (t *tcpTalk) ask(ctx context.Context, q question, enough func([]byte) bool)
 		t.note("%s: the deadline was hit", q.name)
 	case Failed:
 		t.note("%s: %v", q.name, reply.Err)
+	}
+	if reply.Unsent {
+		t.note("%s: could not be sent; every connection is reset as soon as it is accepted", q.name)
 	}
 	return reply
 }

@@ -22,9 +22,10 @@ func (t *tcpTalk) binary(ctx context.Context) {
 	case len(reply.Data) > 0:
 		t.spent = true // half a line of text is pending at the peer
 		t.text(ctx, reply)
-	case closedEmpty(reply) && t.tls == nil:
-		t.startTLS(ctx)
 	default:
+		if closedEmpty(reply) && !reply.Unsent {
+			t.note("%s: closed without a byte, after silence to text", qBinaryVersion.name)
+		}
 		t.deadEnd(reply.Err)
 	}
 }
@@ -67,9 +68,10 @@ func (t *tcpTalk) saslList(ctx context.Context) {
 // maxSubjectBytes bounds what is kept of the subject of a certificate.
 const maxSubjectBytes = 512
 
-// startTLS follows FIN or RST without a byte, which is how memcached -Z takes
-// a plain question. A ClientHello is sent in no other case: the empty lines in
-// it crash memcached 1.4.11.
+// startTLS follows FIN or RST without a byte to version as text, which is how
+// memcached -Z takes it. A ClientHello is sent in no other case, not even when
+// a server that is silent to text closes on a binary question: the empty lines
+// in it crash memcached 1.4.11.
 func (t *tcpTalk) startTLS(ctx context.Context) {
 	if err := t.reconnect(ctx); err != nil {
 		t.deadEnd(err)

@@ -213,6 +213,36 @@ func TestInterrogateTCPScripted(t *testing.T) {
 	}
 }
 
+// A ClientHello crashes memcached 1.4.11, so it is sent in one case alone:
+// version was put as text, and closed without a byte.
+func TestInterrogateTCPHandshakeNeedsAReason(t *testing.T) {
+	for name, tt := range map[string]struct {
+		plain map[string]answer
+		note  string
+	}{
+		"silent to text, closes on binary": {map[string]answer{qBinaryVersion.name: {ending: FIN}}, "binary version: closed without a byte"},
+		"silent to text, resets on binary": {map[string]answer{qBinaryVersion.name: {ending: RST}}, "binary version: closed without a byte"},
+		"reset as soon as accepted":        {map[string]answer{qVersion.name: {ending: RST, unsent: true}}, "every connection is reset as soon as it is accepted"},
+		"silent, then reset when accepted": {map[string]answer{qBinaryVersion.name: {ending: RST, unsent: true}}, "every connection is reset as soon as it is accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{server: server{plain: tt.plain}}
+			got := interrogateTCP(t.Context(), s)
+			if s.handshakes != 0 || summary(got) != "mute  auth=unknown" {
+				t.Errorf("got %s after %d handshakes", summary(got), s.handshakes)
+			}
+			if !strings.Contains(strings.Join(got.Notes, "\n"), tt.note) {
+				t.Errorf("notes %q, want %q", got.Notes, tt.note)
+			}
+		})
+	}
+	book := captured(t, "mc1.6.18__default__tcp", Quiet)
+	book[qStats.name], book[qSettings.name] = answer{ending: RST, unsent: true}, answer{ending: RST, unsent: true}
+	if got := interrogateTCP(t.Context(), &scripted{server: server{plain: book}}); got.Product != "" {
+		t.Errorf("product %q: stats that could not be asked prove nothing (%q)", got.Product, got.Tells)
+	}
+}
+
 // A server that closes after each answer still answers every question once.
 func TestInterrogateTCPClosesAfterEachAnswer(t *testing.T) {
 	book := captured(t, "mc1.6.18__default__tcp", Quiet)

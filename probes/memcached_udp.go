@@ -65,9 +65,9 @@ type udpTalk struct {
 // none came; mayAsk is false when there is no sense in asking on.
 func (t *udpTalk) confirm(ctx context.Context) (reply []byte, mayAsk bool) {
 	for range versionTries {
-		ending, err := t.ask(ctx, qVersion, func(datagram []byte) bool {
+		ending, err := t.ask(ctx, qVersion, func(datagram []byte) Patience {
 			reply = bytes.Clone(datagram)
-			return true
+			return Enough
 		})
 		t.obs.Evidence = append(t.obs.Evidence, exchange(qVersion.name, reply, ending))
 		if reply != nil {
@@ -100,10 +100,7 @@ func (t *udpTalk) read(ctx context.Context, datagram []byte, mayAsk bool) {
 	if mayAsk {
 		stats = t.measure(ctx)
 	}
-	if kind != lineVersion && kind != lineServerError && len(stats.values) == 0 {
-		t.obs.State, t.obs.Service = exposure.Foreign, serviceUnknown
-		return
-	}
+	// Whatever it says, it says in memcached's frame and words: it reflects.
 	t.memcached(exposure.Open, exposure.AuthNone)
 	t.obs.Stats = stats.values.stats()
 	if version, ok := ParseVersion(payload); ok {
@@ -155,15 +152,18 @@ func (a *Assembler) statAnswer() statAnswer {
 
 // ask sends one question under a fresh ID and hands over the datagrams that
 // carry it. Others are counted, up to the cap that holds for a reply.
-func (t *udpTalk) ask(ctx context.Context, q question, take func([]byte) bool) (Ending, error) {
-	id := t.datagrams.ID()
-	ending, err := t.datagrams.Ask(ctx, appendRequest(nil, id, q.bytes), func(d Datagram) bool {
+func (t *udpTalk) ask(ctx context.Context, q question, take func([]byte) Patience) (Ending, error) {
+	id, patience := t.datagrams.ID(), More
+	ending, err := t.datagrams.Ask(ctx, appendRequest(nil, id, q.bytes), func(d Datagram) Patience {
 		if got, ok := datagramID(d.Payload); !ok || got != id {
-			t.strays++
-			return t.strays >= MaxReplyDatagrams
+			if t.strays++; t.strays >= MaxReplyDatagrams {
+				return Enough
+			}
+			return patience
 		}
 		t.answeredFrom(d.From)
-		return take(d.Payload)
+		patience = take(d.Payload)
+		return patience
 	})
 	switch {
 	case errors.Is(err, ErrRefused):
@@ -201,7 +201,7 @@ func (t *udpTalk) note(format string, args ...any) {
 func unframe(datagram []byte) (payload []byte, foreign string) {
 	f, ok := ParseFrame(datagram)
 	switch {
-	case ok && f.Plausible() && string(f.Payload) == askVersion:
+	case ok && f.Plausible() && f.Sequence == 0 && string(f.Payload) == askVersion:
 		return nil, serviceEcho
 	case ok && f.Plausible() && f.Sequence == 0 && classify(f.Payload) != lineOther:
 		return f.Payload, ""

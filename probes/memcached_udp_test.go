@@ -118,6 +118,7 @@ func TestInterrogateUDPForeign(t *testing.T) {
 		{"dnsmasq", wire(t, "neighbour__dnsmasq__udp__version_bind_ch_txt"), "dns"},
 		{"unbound", wire(t, "neighbour__unbound__udp__version_bind_ch_txt"), "dns"},
 		{"format error", []byte("\x12\x34\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00"), "dns"},
+		{"format error that repeats the question", append([]byte("\x12\x34\x80\x01\x00\x01\x00\x00"), askVersion...), "dns"},
 		{"echo", appendRequest(nil, 1, askVersion), "echo"},
 		{"two bytes", []byte{0, 1}, "unknown"},
 		{"a frame with something else in it", framed("hello\r\n", 100, 1)[0], "unknown"},
@@ -284,10 +285,44 @@ func TestInterrogateUDPScripted(t *testing.T) {
 	})
 	t.Run("errors only", func(t *testing.T) {
 		m := host(framed("ERROR\r\n", 1392, 1), framed("ERROR\r\n", 1392, 1))
-		if got := interrogateUDP(t.Context(), m, firstOf(m)); summary(got) != "foreign unknown auth=unknown" || got.Amplification.Complete {
-			t.Errorf("got %s", summary(got))
+		got := interrogateUDP(t.Context(), m, firstOf(m))
+		if want := "open memcached auth=none speaks=ascii product=lookalike"; summary(got) != want || got.Amplification.Complete {
+			t.Errorf("got %s, want %s: its frames are memcached's", summary(got), want)
 		}
 	})
+	t.Run("every datagram twice", func(t *testing.T) {
+		m := host(version, twice(stats))
+		got := interrogateUDP(t.Context(), m, firstOf(m))
+		if a := got.Amplification; a.Datagrams != 2*len(stats) || a.Duplicates != len(stats) || !a.Complete || a.Capped {
+			t.Errorf("amplification %+v, want the duplicates after END counted", a)
+		}
+		if last := got.Evidence[len(got.Evidence)-1]; last.Ending != string(Complete) {
+			t.Errorf("stats ended %q", last.Ending)
+		}
+	})
+	t.Run("strays do not prolong the wait", func(t *testing.T) {
+		m := host(version, nil)
+		m.answers[qStats.name] = func(id uint16, _ int) []Datagram {
+			return append(replay(stats...)(id, 1), Datagram{Payload: []byte{byte(id>>8) + 1, 0}})
+		}
+		got := interrogateUDP(t.Context(), m, firstOf(m))
+		if last := got.Evidence[len(got.Evidence)-1]; last.Ending != string(Complete) || len(got.Notes) != 1 {
+			t.Errorf("stats ended %q, notes %q", last.Ending, got.Notes)
+		}
+	})
+	t.Run("duplicates without end", func(t *testing.T) {
+		m := host(version, slices.Concat(stats, slices.Repeat(stats[2:], 2*MaxReplyDatagrams)))
+		if a := interrogateUDP(t.Context(), m, firstOf(m)).Amplification; a.Datagrams != MaxReplyDatagrams || !a.Capped || !a.Complete {
+			t.Errorf("%d datagrams, capped %t, complete %t", a.Datagrams, a.Capped, a.Complete)
+		}
+	})
+}
+
+func twice(datagrams [][]byte) (out [][]byte) {
+	for _, d := range datagrams {
+		out = append(out, d, d)
+	}
+	return out
 }
 
 // Serialised frames are what the wire ratios claim to count.

@@ -68,9 +68,10 @@ type Stream interface {
 // unconnected socket, so that answers from another address are seen.
 type Datagrams interface {
 	// Ask sends one datagram and hands every datagram that arrives to
-	// receive until that reports true or the endpoint falls quiet. An error
-	// wraps ErrLocal; ErrRefused means ICMP unreachable.
-	Ask(ctx context.Context, request []byte, receive func(Datagram) (enough bool)) (Ending, error)
+	// receive, which says how long to wait for the next. The ending is
+	// Complete when receive had Enough, or last said Linger and nothing more
+	// came. An error wraps ErrLocal; ErrRefused means ICMP unreachable.
+	Ask(ctx context.Context, request []byte, receive func(Datagram) Patience) (Ending, error)
 	// Remote is the endpoint that is asked.
 	Remote() netip.AddrPort
 	// ID returns a fresh, unpredictable request ID.
@@ -84,6 +85,16 @@ type Datagram struct {
 	Payload []byte
 }
 
+// Patience is how long to listen on after a datagram.
+type Patience int
+
+// The degrees of patience.
+const (
+	More   Patience = iota // the full quiet time: the reply is not whole
+	Linger                 // a short while: the reply is whole, stragglers and duplicates may follow
+	Enough                 // not at all
+)
+
 // First is what discovery already saw of a UDP endpoint.
 type First struct {
 	Datagram []byte         // the reply that verified
@@ -95,6 +106,9 @@ type Reply struct {
 	Data   []byte
 	Ending Ending
 	Err    error // wraps ErrLocal when this machine, not the peer, failed
+	// Unsent: the question could not be sent, because the connection was reset
+	// as soon as it was accepted. Nothing follows about how the peer takes it.
+	Unsent bool
 }
 
 // Ending says why reading stopped.

@@ -68,6 +68,7 @@ var tells = []tell{
 	{"dionaea", statBegins("accepting_conns", " ")},
 	{"proxy", answersServerError},
 	{lookalike, noVersion},
+	{lookalike, knowsNothing},
 	{lookalike, otherStatVersion},
 	{lookalike, oddVersion},
 	{lookalike, thinStats},
@@ -142,6 +143,11 @@ func answersServerError(t traits) (string, bool) {
 
 func noVersion(t traits) (string, bool) {
 	return "answers stats, but does not know version", t.first == lineError && len(t.stats.values) > 0
+}
+
+func knowsNothing(t traits) (string, bool) {
+	return "does not know version, and gave no statistics",
+		(t.first == lineError || t.first == lineStat) && len(t.stats.values) == 0
 }
 
 func otherStatVersion(t traits) (string, bool) {

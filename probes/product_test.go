@@ -1,9 +1,12 @@
 package probes
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/memsweep/memsweep/exposure"
 )
 
 // What is not stock memcached, from the sources of each.
@@ -95,5 +98,21 @@ func TestTellsOrder(t *testing.T) {
 	i := slices.IndexFunc(tells, func(x tell) bool { return x.product == lookalike })
 	if slices.ContainsFunc(tells[i:], func(x tell) bool { return x.product != lookalike }) {
 		t.Error("a named product stands below lookalike")
+	}
+}
+
+// Every product that the tells can name holds somebody's data, or is known to
+// the judgement as one that does not.
+func TestProductsAreJudged(t *testing.T) {
+	for _, x := range tells {
+		o := exposure.Observation{Transport: exposure.TCP, Port: memcachedPort, State: exposure.Open, Auth: exposure.AuthNone, Product: x.product}
+		host := exposure.Host{Addr: netip.MustParseAddr("192.0.2.7"), Observations: []exposure.Observation{o}}
+		want := exposure.Critical
+		if strings.Contains(x.product, "honeypot") || x.product == "dionaea" || x.product == lookalike {
+			want = exposure.High
+		}
+		if got := exposure.Judge(host, exposure.Vantage{Trust: exposure.Untrusted}); got.Verdict != exposure.Impostor || got.Severity != want {
+			t.Errorf("%s: %s, %s; want impostor, %s", x.product, got.Verdict, got.Severity, want)
+		}
 	}
 }

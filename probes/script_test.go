@@ -32,6 +32,7 @@ type answer struct {
 	data   string
 	ending Ending
 	closes bool // closes the connection after the answer
+	unsent bool // the connection was reset before the question could be sent
 }
 
 // server is a scripted TCP server: answers by the name of the question. A
@@ -52,6 +53,8 @@ type scripted struct {
 	written        []string
 	redials        int
 	handshakes     int
+	provoked       bool // plain version was closed without a byte: a handshake may follow
+	unprovoked     int  // handshakes that nothing gave reason to
 }
 
 func (s *scripted) Redial(context.Context) error {
@@ -62,6 +65,9 @@ func (s *scripted) Redial(context.Context) error {
 
 func (s *scripted) StartTLS(context.Context) (TLSInfo, error) {
 	s.handshakes++
+	if !s.provoked {
+		s.unprovoked++
+	}
 	s.secure = s.tlsErr == nil
 	return s.tls, s.tlsErr
 }
@@ -83,6 +89,8 @@ func (s *scripted) Ask(_ context.Context, question []byte, enough func([]byte) b
 		a.ending = Quiet
 	}
 	reply := deliver([]byte(a.data), a.ending, s.chunk, enough)
+	reply.Unsent = a.unsent && closedEmpty(reply)
+	s.provoked = s.provoked || !s.secure && string(question) == askVersion && closedEmpty(reply) && !reply.Unsent
 	s.closed = a.closes || reply.Ending != Complete && reply.Ending != Quiet
 	return reply
 }
@@ -159,7 +167,7 @@ func (m *mailbox) Remote() netip.AddrPort { return m.remote }
 
 func (m *mailbox) ID() uint16 { m.nextID++; return m.nextID }
 
-func (m *mailbox) Ask(_ context.Context, request []byte, receive func(Datagram) bool) (Ending, error) {
+func (m *mailbox) Ask(_ context.Context, request []byte, receive func(Datagram) Patience) (Ending, error) {
 	m.written = append(m.written, append([]byte(nil), request...))
 	name := questionName(string(request[FrameHeaderLen:]))
 	if m.tries == nil {
@@ -169,16 +177,20 @@ func (m *mailbox) Ask(_ context.Context, request []byte, receive func(Datagram) 
 	if err := m.err[name]; err != nil {
 		return Failed, err
 	}
+	patience := More
 	if make := m.answers[name]; make != nil {
 		id, _ := datagramID(request)
 		for _, d := range make(id, m.tries[name]) {
 			if !d.From.IsValid() {
 				d.From = m.remote
 			}
-			if receive(d) {
+			if patience = receive(d); patience == Enough {
 				return Complete, nil
 			}
 		}
+	}
+	if patience == Linger {
+		return Complete, nil
 	}
 	if m.ending != "" {
 		return m.ending, nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -123,7 +125,8 @@ func list[T any](s []T) []T {
 }
 
 // encode writes v as one line of JSON, without the line's end. What it returns
-// is valid UTF-8 and the same for a value that was read back.
+// is valid UTF-8, hides nothing from whoever looks at it on a terminal, and is
+// the same for a value that was read back.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -131,7 +134,29 @@ func encode(v any) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	return plainReplacement(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	return spellOut(plainReplacement(bytes.TrimSuffix(b.Bytes(), []byte("\n")))), nil
+}
+
+// spellOut writes characters that have no glyph, or that a terminal acts on,
+// as \uXXXX. encoding/json does that for the ASCII control characters only, and
+// in raw JSON (the plan) not at all. Outside of strings there are none.
+func spellOut(line []byte) []byte {
+	if !bytes.ContainsFunc(line, exposure.Hidden) {
+		return line
+	}
+	out := make([]byte, 0, 2*len(line))
+	for _, r := range string(line) {
+		switch {
+		case !exposure.Hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r <= 0xffff:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return out
 }
 
 // plainReplacement spells the replacement character out. encoding/json writes

@@ -66,15 +66,16 @@ func someHeader() Header {
 }
 
 func someSummary() Summary {
-	half := exposure.Outcomes{Answered: 5, Closed: 240, Silent: 11}
+	tcp := exposure.Outcomes{Answered: 11, Closed: 240, Silent: 5}
+	udp := exposure.Outcomes{Answered: 2, Closed: 240, Silent: 14}
 	return Summary{
 		Status:       exposure.Complete,
 		Finished:     started.Add(12*time.Second + 345*time.Millisecond),
 		RateAchieved: ptr(998.7),
 		Coverage: exposure.Coverage{
 			Planned: 512, Addresses: 256,
-			Outcomes:    half.Add(half),
-			Probes:      map[string]exposure.Outcomes{"memcached-tcp": half, "memcached-udp": half},
+			Outcomes:    tcp.Add(udp),
+			Probes:      map[string]exposure.Outcomes{"memcached-tcp": tcp, "memcached-udp": udp},
 			PacketsSent: 521, UnverifiedReplies: 1,
 		},
 	}

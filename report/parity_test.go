@@ -154,11 +154,39 @@ func TestTextWithManyFindings(t *testing.T) {
 		x.findings = append(x.findings, one)
 		one.IP = one.IP.Next()
 	}
-	if brief := string(x.write(t, "text", Options{})); strings.Contains(brief, "Fix:") || !strings.Contains(brief, "too many") {
+	brief := string(x.write(t, "text", Options{Width: 80}))
+	if strings.Contains(brief, "Fix:") || !strings.Contains(brief, "too many") {
 		t.Error("many findings are gone into one by one")
+	}
+	for line := range strings.Lines(brief[strings.Index(brief, "too many"):]) {
+		if width(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("too wide: %s", line)
+		}
+	}
+	for _, text := range []string{brief, string(whole().write(t, "text", Options{Width: 80}))} {
+		if flat := strings.Join(strings.Fields(text), " "); !strings.Contains(flat, "`memsweep convert REPORT -v`") {
+			t.Errorf("how to see the rest is not said in\n%s", text)
+		}
 	}
 	if verbose := string(x.write(t, "text", Options{Verbose: true})); !strings.Contains(verbose, "Fix (csf):") {
 		t.Error("a verbose text leaves fixes out")
+	}
+}
+
+// TestSilenceIsNoProof: nothing answered, and somebody was silent.
+func TestSilenceIsNoProof(t *testing.T) {
+	t.Parallel()
+	const silence = "Silence is not proof of absence: 12 endpoints did not answer at all.\n"
+	x := nothing()
+	if got := string(x.write(t, "text", Options{})); !strings.HasPrefix(got, "Nothing answered.\n"+silence) {
+		t.Errorf("%q is missing in\n%s", silence, got)
+	}
+	x.summary.Coverage.Outcomes = exposure.Outcomes{Closed: 512}
+	if got := string(x.write(t, "text", Options{})); strings.Contains(got, "Silence") {
+		t.Errorf("everything was refused:\n%s", got)
+	}
+	if got := string(whole().write(t, "text", Options{})); strings.Contains(got, "Silence") {
+		t.Errorf("something was found:\n%s", got)
 	}
 }
 

@@ -39,15 +39,26 @@ func (e *StoredError) Unwrap() error { return e.Err }
 type Stored struct {
 	Header   Header
 	findings iter.Seq2[exposure.Finding, error]
+	audit    *audit
 	summary  *Summary
 }
 
 // Findings yields the findings in the order in which they are stored. It can
 // be ranged over once, and ends after the first error.
-func (s *Stored) Findings() iter.Seq2[exposure.Finding, error] { return s.findings }
+func (s *Stored) Findings() iter.Seq2[exposure.Finding, error] {
+	return func(yield func(exposure.Finding, error) bool) {
+		for f, err := range s.findings {
+			if !yield(f, err) || err != nil {
+				return
+			}
+		}
+		s.audit.close(s.summary)
+	}
+}
 
 // Summary is how the sweep ended, once all findings were read. A stream that
-// was cut off is Incomplete and names that as a problem.
+// was cut off is Incomplete and names that as a problem, and so is a report
+// whose findings and counts do not agree.
 func (s *Stored) Summary() Summary { return *s.summary }
 
 // Read opens a stored report, JSON or JSONL, whichever it is. Fields that are
@@ -132,18 +143,6 @@ func readable(version string) error {
 		return fmt.Errorf("schema_version %s cannot be read: this memsweep reads %s.x", version, ours[1])
 	}
 	return nil
-}
-
-// readFinding decodes one finding and refuses one that names no host.
-func readFinding(data []byte) (exposure.Finding, error) {
-	var f exposure.Finding
-	if err := json.Unmarshal(data, &f); err != nil {
-		return f, fmt.Errorf("finding: %w", err)
-	}
-	if f.ID == "" || !f.IP.IsValid() || f.Verdict == "" || f.Severity == "" {
-		return f, errors.New("finding: id, ip, verdict or severity is missing")
-	}
-	return f, nil
 }
 
 // summaryOf is how a stored sweep ended.

@@ -43,7 +43,7 @@ func readDocument(r io.Reader, name string, limit int) (*Stored, error) {
 	in := &rationed{r: r}
 	d := &document{
 		name: name, in: in, limit: limit, dec: json.NewDecoder(in),
-		seen: map[string]bool{}, stored: &Stored{summary: &Summary{}},
+		seen: map[string]bool{}, stored: &Stored{audit: newAudit(), summary: &Summary{}},
 	}
 	d.stored.findings = d.findings
 	if err := d.delim('{'); err != nil {
@@ -132,7 +132,7 @@ func (d *document) sweep(raw json.RawMessage) error {
 
 func (d *document) findings(yield func(exposure.Finding, error) bool) {
 	for i, raw := range d.held {
-		f, err := readFinding(raw)
+		f, err := d.stored.audit.read(raw)
 		if err != nil {
 			yield(f, &StoredError{d.name, fmt.Sprintf("finding %d", i+1), err})
 			return
@@ -149,7 +149,7 @@ func (d *document) findings(yield func(exposure.Finding, error) bool) {
 		err := d.value(&raw)
 		var f exposure.Finding
 		if err == nil {
-			f, err = readFinding(raw)
+			f, err = d.stored.audit.read(raw)
 		}
 		if err != nil {
 			yield(f, d.fail(err))

@@ -44,7 +44,7 @@ func readStream(first []byte, lines *bufio.Reader, name string, limit int) (*Sto
 		return nil, &StoredError{name, "line 1", errors.New("sweep is missing")}
 	}
 	summary := cutOff()
-	s := &stream{name: name, lines: lines, limit: limit, number: 1, stored: &Stored{Header: h.Sweep.header(h.Tool), summary: &summary}}
+	s := &stream{name: name, lines: lines, limit: limit, number: 1, stored: &Stored{Header: h.Sweep.header(h.Tool), audit: newAudit(), summary: &summary}}
 	s.stored.findings = s.findings
 	return s.stored, nil
 }
@@ -88,7 +88,7 @@ func (s *stream) line(line []byte) (f exposure.Finding, found bool, err error) {
 	}
 	switch kind.Type {
 	case lineFinding:
-		f, err = readFinding(line)
+		f, err = s.stored.audit.read(line)
 		return f, err == nil, err
 	case lineSummary:
 		var l summaryLine

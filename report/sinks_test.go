@@ -40,7 +40,14 @@ func hostile(s string) fixture {
 	x.header.Tool = Tool{s, s}
 	x.header.Sweep.ID, x.header.Sweep.Engine, x.header.Sweep.Vantage.Name, x.header.Sweep.Vantage.Trust = s, s, s, exposure.Trust(s)
 	x.header.Scope = &Scope{s, s, s, s}
-	x.summary.Problems = []string{s}
+	held := newAudit()
+	for _, f := range x.findings {
+		held.count(f.TCP)
+		held.count(f.UDP)
+		held.count(&f.Also[0])
+	}
+	x.summary.Coverage.Outcomes.Answered, x.summary.Coverage.Probes = total(held.sure), nil
+	x.summary.Status, x.summary.Problems = exposure.Incomplete, []string{s}
 	x.summary.Coverage.Outcomes.LocalError = 1
 	x.summary.Coverage.LocalErrors = map[string]uint64{s: 1}
 	return x
@@ -70,6 +77,8 @@ func FuzzSinks(f *testing.F) {
 		if s == "" {
 			return // a report without a sweep ID cannot be read back
 		}
+		x.findings[1].Verdict, x.findings[1].Severity = exposure.OpenTCP, exposure.Low // nor one with others than these
+		document = x.write(t, "json", Options{})
 		again, err := convert(document, "json")
 		if err != nil || !bytes.Equal(document, again) {
 			t.Fatalf("not the same when read back (%v)\n%s\n%s", err, document, again)
@@ -112,6 +121,51 @@ func checkJSON(t *testing.T, doc []byte) {
 	t.Helper()
 	if !utf8.Valid(doc) || !json.Valid(doc) {
 		t.Fatalf("not JSON: %q", doc)
+	}
+	if i := bytes.IndexFunc(doc, func(r rune) bool { return r != '\n' && exposure.Hidden(r) }); i >= 0 {
+		t.Fatalf("something hidden at %d: %q", i, doc)
+	}
+}
+
+// TestJSONHidesNothing: what a terminal would act on, or not show, is spelled
+// out, and means the same to whoever parses it.
+func TestJSONHidesNothing(t *testing.T) {
+	t.Parallel()
+	const version = "1\x1b[2J\x7f\u0085\u009b31m\u200b\u2060\ufeff\u202e\u2066\u2028\u00ad\u3164\U000e0041 é日×\\u200b"
+	x := whole()
+	x.findings[0].TCP.Version = ptr(version)
+	x.header.Sweep.Plan = json.RawMessage(`{"names":["` + "a\u202e\x7f\U000e0041" + `"]}`)
+	for _, format := range []string{"json", "jsonl"} {
+		doc := x.write(t, format, Options{})
+		for line := range bytes.Lines(doc) {
+			if format == "jsonl" {
+				checkJSON(t, line)
+			}
+		}
+		if format == "json" {
+			checkJSON(t, doc)
+		}
+		if want := `\u007f\u0085\u009b31m\u200b\u2060\ufeff\u202e\u2066\u2028\u00ad\u3164\udb40\udc41 é日×\\u200b"`; !bytes.Contains(doc, []byte(want)) {
+			t.Errorf("%s: %s is not there", format, want)
+		}
+		if want := `a\u202e\u007f\udb40\udc41"`; !bytes.Contains(doc, []byte(want)) {
+			t.Errorf("%s: %s is not in the plan", format, want)
+		}
+		stored, err := Read(bytes.NewReader(doc), format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f, err := range stored.Findings() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.ID == x.findings[0].ID && *f.TCP.Version != version {
+				t.Errorf("%s: read back as %q", format, *f.TCP.Version)
+			}
+		}
+		if again := mustConvert(t, doc, format); !bytes.Equal(doc, again) {
+			t.Errorf("%s: written anew it differs", format)
+		}
 	}
 }
 

@@ -58,10 +58,14 @@ func (t *textWriter) End(s Summary) error {
 	return nil
 }
 
+// seeAll ends a sentence: where to look for what the text leaves out.
+const seeAll = "see `memsweep convert REPORT -v` (or -v with scan), or the JSON report."
+
 // details says for each finding why, and how to close it.
 func (t *textWriter) details() {
 	if len(t.rows) > maxDetailed && !t.opts.Verbose {
-		fmt.Fprintf(t.out, "\nThere are too many to go into each here: the reasons and fixes are in the verbose text and in the JSON report.\n")
+		fmt.Fprintln(t.out)
+		t.wrapped("", "There are too many to go into each here: for the reasons and fixes "+seeAll)
 		return
 	}
 	var more []string
@@ -75,7 +79,7 @@ func (t *textWriter) details() {
 	}
 	if len(more) > 0 {
 		fmt.Fprintln(t.out)
-		t.wrapped("", "Exact lines for "+strings.Join(more, ", ")+" are in the verbose text and in the JSON report.")
+		t.wrapped("", "For the exact lines for "+strings.Join(more, ", ")+" "+seeAll)
 	}
 }
 

@@ -129,7 +129,7 @@ func endpoint(o *exposure.Observation, withVersion bool) string {
 	s := shorten(exposure.Escape(strings.Join(words, " ")), maxEndpoint)
 	if a := o.Amplification; a != nil && a.Datagrams > 0 {
 		least := ""
-		if !a.Complete || a.Capped {
+		if !o.MeasuredWhole() {
 			least = "≥"
 		}
 		s += fmt.Sprintf(" %s×%.1f", least, a.BAF)

@@ -19,6 +19,9 @@ func (t *textWriter) summary(s Summary) {
 	}
 	c := knownCoverage(s.Coverage)
 	fmt.Fprintln(t.out, t.paint(bold, t.headline(s, c)))
+	if len(t.rows) == 0 && c != nil && c.Outcomes.Silent > 0 {
+		t.wrapped("", "Silence is not proof of absence: "+plural(c.Outcomes.Silent, "endpoint")+" did not answer at all.")
+	}
 	t.wrapped("", t.whereFrom(s))
 	if c != nil {
 		t.wrapped("", endpoints(c))
@@ -39,6 +42,8 @@ func (t *textWriter) headline(s Summary, c *exposure.Coverage) string {
 	switch {
 	case len(t.rows) > 0:
 		return plural(uint64(len(t.rows)), "finding") + ": " + t.bySeverity() + "."
+	case c != nil && c.Outcomes.Answered > 0:
+		return fmt.Sprintf("No findings, although %s answered.", plural(c.Outcomes.Answered, "endpoint"))
 	case s.Status != exposure.Complete || c == nil:
 		return "Nothing answered before the sweep ended."
 	case c.Outcomes.LocalError+c.Outcomes.NotScanned > 0:

@@ -25,6 +25,10 @@ type datagrams struct {
 	buf     []byte
 }
 
+// lingerShare is the part of the reply timeout in which stragglers of a whole
+// reply are waited for: a quarter.
+const lingerShare = 4
+
 // maxUDP is the largest datagram there is.
 const maxUDP = 1 << 16
 
@@ -69,25 +73,37 @@ func (d *datagrams) ID() uint16 {
 }
 
 // Ask implements probes.Datagrams.
-func (d *datagrams) Ask(ctx context.Context, request []byte, receive func(probes.Datagram) bool) (probes.Ending, error) {
+func (d *datagrams) Ask(ctx context.Context, request []byte, receive func(probes.Datagram) probes.Patience) (probes.Ending, error) {
 	if err := d.gate.Pass(ctx, d.remote.Addr(), udpBytes+len(request)); err != nil {
 		return probes.Failed, fmt.Errorf("%w: %w", probes.ErrLocal, err)
 	}
 	if err := d.send(request); err != nil {
 		return probes.Failed, err
 	}
+	return d.listen(ctx, receive)
+}
+
+// listen hands over what arrives, until the endpoint falls quiet or receive
+// has enough.
+func (d *datagrams) listen(ctx context.Context, receive func(probes.Datagram) probes.Patience) (probes.Ending, error) {
 	end := time.Now().Add(slowFactor * d.timeout)
 	if limit, ok := ctx.Deadline(); ok && limit.Before(end) {
 		end = limit
 	}
-	for {
-		quiet := time.Now().Add(d.timeout)
+	for patience := probes.More; ; {
+		wait := d.timeout
+		if patience == probes.Linger {
+			wait /= lingerShare
+		}
+		quiet := time.Now().Add(wait)
 		if quiet.After(end) {
 			quiet = end
 		}
 		d.conn.SetReadDeadline(quiet)
 		n, from, err := d.conn.ReadFromUDPAddrPort(d.buf)
 		switch {
+		case err != nil && patience == probes.Linger:
+			return probes.Complete, nil // the reply was whole already
 		case errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(end):
 			return probes.Deadline, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -99,10 +115,12 @@ func (d *datagrams) Ask(ctx context.Context, request []byte, receive func(probes
 		}
 		d.gate.Charge(0, udpBytes+n)
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if receive(probes.Datagram{From: from, Payload: d.buf[:n]}) {
+		patience = receive(probes.Datagram{From: from, Payload: d.buf[:n]})
+		over := ctx.Err() != nil || !time.Now().Before(end)
+		switch {
+		case patience == probes.Enough, patience == probes.Linger && over:
 			return probes.Complete, nil
-		}
-		if ctx.Err() != nil || !time.Now().Before(end) {
+		case over:
 			return probes.Deadline, nil
 		}
 	}

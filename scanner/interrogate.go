@@ -134,7 +134,7 @@ var errStopped = errors.New("not asked further")
 
 func (d deadLine) Remote() netip.AddrPort { return d.remote }
 func (d deadLine) ID() uint16             { return 0 }
-func (d deadLine) Ask(context.Context, []byte, func(probes.Datagram) bool) (probes.Ending, error) {
+func (d deadLine) Ask(context.Context, []byte, func(probes.Datagram) probes.Patience) (probes.Ending, error) {
 	return probes.Failed, errors.Join(probes.ErrLocal, errStopped)
 }
 
