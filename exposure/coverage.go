@@ -1,5 +1,7 @@
 package exposure
 
+import "net/netip"
+
 // Status says how a sweep ended.
 type Status string
 
@@ -21,6 +23,13 @@ type Coverage struct {
 	// LocalErrors counts failed attempts by cause, those that a retry mended
 	// included.
 	LocalErrors map[string]uint64 `json:"local_errors,omitempty"`
+	// RefusedBy counts refusals by who sent them, where that was not the
+	// address asked (ICMP from a router or firewall).
+	RefusedBy map[netip.Addr]uint64 `json:"refused_by,omitempty"`
+	// InterfaceDrops counts frames that an interface of this machine took and
+	// dropped, ReplyDrops replies that were not read in time. Raw engine only.
+	InterfaceDrops uint64 `json:"interface_drops"`
+	ReplyDrops     uint64 `json:"reply_drops"`
 }
 
 // Outcomes counts endpoints by what became of them.

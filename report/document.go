@@ -19,6 +19,7 @@ type sweepHeader struct {
 	Started   time.Time        `json:"started"`
 	Vantage   exposure.Vantage `json:"vantage"`
 	Engine    string           `json:"engine"`
+	Detail    []string         `json:"engine_detail,omitempty"`
 	Seed      uint64           `json:"seed"`
 	RateAsked float64          `json:"rate_asked"`
 	Plan      json.RawMessage  `json:"plan"`
@@ -42,6 +43,7 @@ func newSweepHeader(h Header) sweepHeader {
 		Started:   s.Started.UTC(),
 		Vantage:   s.Vantage,
 		Engine:    s.Engine,
+		Detail:    s.Detail,
 		Seed:      s.Seed,
 		RateAsked: s.RateAsked,
 		Plan:      s.Plan,
@@ -58,6 +60,7 @@ func (s sweepHeader) header(tool Tool) Header {
 			Started:   s.Started,
 			Vantage:   s.Vantage,
 			Engine:    s.Engine,
+			Detail:    s.Detail,
 			Seed:      s.Seed,
 			RateAsked: s.RateAsked,
 			Plan:      s.Plan,

@@ -32,6 +32,7 @@ type Sweep struct {
 	Started   time.Time // UTC
 	Vantage   exposure.Vantage
 	Engine    string
+	Detail    []string // how the engine works here, in plain words
 	Seed      uint64
 	RateAsked float64         // packets a second
 	Plan      json.RawMessage // an object: everything that repeats the sweep, with its sha256

@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -30,7 +31,7 @@ func newBatchSocket(v4 bool) (*batchSocket, error) {
 	}
 	conn.SetReadBuffer(socketBuffer) // best effort: the system may allow less
 	conn.SetWriteBuffer(socketBuffer)
-	s := &batchSocket{conn: conn, out: messages(maxBatch, 0), in: messages(maxBatch, maxDatagram), errs: messages(16, maxDatagram)}
+	s := &batchSocket{conn: conn, out: messages(maxBatch, 0), in: messages(64, maxDatagram), errs: messages(16, maxDatagram)}
 	if v4 {
 		s.mmsg = ipv4.NewPacketConn(conn)
 	} else {
@@ -78,11 +79,11 @@ func (s *batchSocket) send(batch []outgoing) (int, error) {
 	return s.mmsg.WriteBatch(s.out[:len(batch)], 0)
 }
 
-// receive waits until the deadline for datagrams and ICMP errors and hands
-// them out. refused gets the address asked and the datagram that was sent
-// there. A deadline that passes is no error.
-func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byte), refused func(netip.Addr, []byte)) error {
-	s.drainErrors(refused)
+// receive waits until the deadline for datagrams and ICMP errors, hands them
+// out, and returns how many there were. refused gets the event and the datagram
+// that was sent. A deadline that passes is no error.
+func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byte), refused func(e Event, quoted []byte)) (int, error) {
+	errs := s.drainErrors(refused)
 	s.conn.SetReadDeadline(deadline)
 	n, err := s.mmsg.ReadBatch(s.in, 0)
 	for _, m := range s.in[:max(n, 0)] {
@@ -92,24 +93,26 @@ func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byt
 	}
 	switch {
 	case err == nil, errors.Is(err, os.ErrDeadlineExceeded), isRefusal(err), isUnreachable(err):
-		return nil
+		err = nil
 	case isExhausted(err):
-		return nil
+		err = nil
 	}
-	return err
+	return errs + max(n, 0), err
 }
 
 // drainErrors reads the socket's error queue empty (ip(7), MSG_ERRQUEUE).
-func (s *batchSocket) drainErrors(refused func(netip.Addr, []byte)) {
+func (s *batchSocket) drainErrors(refused func(e Event, quoted []byte)) (read int) {
 	for {
 		n, err := s.mmsg.ReadBatch(s.errs, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		for _, m := range s.errs[:max(n, 0)] {
-			if to, ok := m.Addr.(*net.UDPAddr); ok && saysUnreachable(m.OOB[:m.NN]) {
-				refused(addrPort(to).Addr(), m.Buffers[0][:m.N])
+			to, ok := m.Addr.(*net.UDPAddr)
+			if e, unreachable := readError(m.OOB[:m.NN]); ok && unreachable {
+				e.Addr = addrPort(to).Addr()
+				refused(e, m.Buffers[0][:m.N])
 			}
 		}
-		if err != nil || n < len(s.errs) {
-			return
+		if read += max(n, 0); err != nil || n < len(s.errs) {
+			return read
 		}
 	}
 }
@@ -119,23 +122,40 @@ func addrPort(a *net.UDPAddr) netip.AddrPort {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(a.Port))
 }
 
-// saysUnreachable reads the struct sock_extended_err that comes with an error
-// (linux/errqueue.h): true for ICMP type 3 and ICMPv6 type 1, whoever sent
-// them and whatever the code.
-func saysUnreachable(oob []byte) bool {
+// readError reads the struct sock_extended_err that comes with an error
+// (linux/errqueue.h): true for ICMP type 3 (RFC 792) and ICMPv6 type 1 (RFC
+// 4443), whatever the code.
+func readError(oob []byte) (e Event, unreachable bool) {
 	const originICMP, originICMP6 = 2, 3
+	e.Kind = Refused
 	for len(oob) > 0 {
 		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
-			return false
+			return e, false
 		}
 		v4 := header.Level == unix.IPPROTO_IP && header.Type == unix.IP_RECVERR
 		v6 := header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_RECVERR
-		if (v4 || v6) && len(data) >= 8 {
-			origin, kind := data[4], data[5]
-			return origin == originICMP && kind == 3 || origin == originICMP6 && kind == 1
+		if (v4 || v6) && len(data) >= 16 {
+			origin, kind, code := data[4], data[5], data[6]
+			e.By = offender(data[16:])
+			e.NoHost = v4 && code == 1 || v6 && code == 3
+			return e, origin == originICMP && kind == 3 || origin == originICMP6 && kind == 1
 		}
 		oob = rest
 	}
-	return false
+	return e, false
+}
+
+// offender reads the socket address behind the error (SO_EE_OFFENDER).
+func offender(sockaddr []byte) netip.Addr {
+	if len(sockaddr) < 8 {
+		return netip.Addr{}
+	}
+	switch family := binary.NativeEndian.Uint16(sockaddr); {
+	case family == unix.AF_INET:
+		return netip.AddrFrom4([4]byte(sockaddr[4:8]))
+	case family == unix.AF_INET6 && len(sockaddr) >= 24:
+		return netip.AddrFrom16([16]byte(sockaddr[8:24])).Unmap()
+	}
+	return netip.Addr{}
 }

@@ -38,17 +38,17 @@ func (s *batchSocket) send(batch []outgoing) (int, error) {
 	return len(batch), nil
 }
 
-// receive waits until the deadline for a datagram and hands it out. A deadline
-// that passes is no error.
-func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byte), _ func(netip.Addr, []byte)) error {
+// receive waits until the deadline for a datagram, hands it out, and returns
+// how many there were. A deadline that passes is no error.
+func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byte), _ func(Event, []byte)) (int, error) {
 	s.conn.SetReadDeadline(deadline)
 	n, from, err := s.conn.ReadFromUDPAddrPort(s.in)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), isRefusal(err), isUnreachable(err):
-		return nil
+		return 0, nil
 	case err != nil:
-		return err
+		return 0, err
 	}
 	got(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), s.in[:n])
-	return nil
+	return 1, nil
 }

@@ -41,7 +41,8 @@ type LaneState struct {
 	Probe   string `json:"probe"`
 	Pass    int    `json:"pass"`
 	Pos     uint64 `json:"pos"`
-	Settled []byte `json:"settled"` // see bitset.pack
+	Mending bool   `json:"mending,omitempty"` // only what failed is asked again
+	Settled []byte `json:"settled"`           // see bitset.pack
 	Failed  []byte `json:"failed"`
 }
 
@@ -148,7 +149,7 @@ func (s *Sweep) snapshot(grace time.Duration) snapshot {
 	defer s.mu.Unlock()
 	snap.head.Counters = s.count()
 	for _, l := range s.lanes {
-		state := LaneState{Probe: l.probe.Name, Settled: l.settled.pack(), Failed: l.failed.pack()}
+		state := LaneState{Probe: l.probe.Name, Mending: l.mending, Settled: l.settled.pack(), Failed: l.failed.pack()}
 		if state.Pass, state.Pos = l.at(); grace > 0 {
 			state.Pass, state.Pos = l.tick(now, grace)
 		}
@@ -189,6 +190,7 @@ func (snap snapshot) write(w io.Writer) error {
 func (s *Sweep) sightState(lane int, seen *sight) (state SightState, err error) {
 	state = SightState{Probe: s.lanes[lane].probe.Name, From: seen.first.From, Datagram: seen.first.Datagram}
 	switch {
+	case seen.failed: // to be interrogated again
 	case seen.shelved:
 		state.Observed, err = s.shelf.Get(seen.ref)
 	case seen.observed != nil:
@@ -265,9 +267,9 @@ func (l *lane) restore(state LaneState) error {
 	if l.failed, err = unpackBitset(state.Failed, l.set.Len()); err != nil {
 		return fmt.Errorf("failed: %w", err)
 	}
-	l.pass, l.pos = state.Pass, state.Pos
+	l.pass, l.pos, l.mending = state.Pass, state.Pos, state.Mending
 	if l.pass == l.tries && l.failed.any() {
-		l.pass, l.pos = l.tries-1, 0 // one more pass for those that this machine could not ask
+		l.pass, l.pos, l.mending = l.tries-1, 0, true
 	}
 	l.marks = []mark{{pass: l.pass, pos: l.pos}}
 	return nil

@@ -18,11 +18,13 @@ import (
 // socket of its own, since a server that is bound to the wildcard may answer
 // from another address than the one asked.
 type datagrams struct {
+	allowance
 	gate    *Gate
 	remote  netip.AddrPort
 	timeout time.Duration
 	conn    *net.UDPConn
 	buf     []byte
+	failed  error // what this machine could not do
 }
 
 // lingerShare is the part of the reply timeout in which stragglers of a whole
@@ -39,7 +41,7 @@ func newDatagrams(gate *Gate, remote netip.AddrPort, timeout time.Duration, buf 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", probes.ErrLocal, err)
 	}
-	return &datagrams{gate: gate, remote: remote, timeout: timeout, conn: conn, buf: buf}, nil
+	return &datagrams{allowance: newAllowance(timeout), gate: gate, remote: remote, timeout: timeout, conn: conn, buf: buf}, nil
 }
 
 // listenUDP opens an unconnected socket of one family on a port that the
@@ -74,22 +76,26 @@ func (d *datagrams) ID() uint16 {
 
 // Ask implements probes.Datagrams.
 func (d *datagrams) Ask(ctx context.Context, request []byte, receive func(probes.Datagram) probes.Patience) (probes.Ending, error) {
-	if err := d.gate.Pass(ctx, d.remote.Addr(), udpBytes+len(request)); err != nil {
+	if d.left == 0 {
+		return probes.Deadline, nil
+	}
+	err := d.gate.Pass(ctx, d.remote.Addr(), udpBytes(d.remote.Addr())+len(request))
+	if err == nil {
+		err = d.send(request)
+	}
+	if err != nil {
+		d.failed = err
 		return probes.Failed, fmt.Errorf("%w: %w", probes.ErrLocal, err)
 	}
-	if err := d.send(request); err != nil {
-		return probes.Failed, err
-	}
+	begin := time.Now()
+	defer func() { d.spent(begin) }()
 	return d.listen(ctx, receive)
 }
 
 // listen hands over what arrives, until the endpoint falls quiet or receive
 // has enough.
 func (d *datagrams) listen(ctx context.Context, receive func(probes.Datagram) probes.Patience) (probes.Ending, error) {
-	end := time.Now().Add(slowFactor * d.timeout)
-	if limit, ok := ctx.Deadline(); ok && limit.Before(end) {
-		end = limit
-	}
+	end := d.exchange(d.timeout)
 	for patience := probes.More; ; {
 		wait := d.timeout
 		if patience == probes.Linger {
@@ -111,9 +117,10 @@ func (d *datagrams) listen(ctx context.Context, receive func(probes.Datagram) pr
 		case isRefusal(err), isUnreachable(err):
 			return probes.RST, probes.ErrRefused
 		case err != nil:
+			d.failed = err
 			return probes.Failed, fmt.Errorf("%w: %w", probes.ErrLocal, cause(err))
 		}
-		d.gate.Charge(0, udpBytes+n)
+		d.gate.Charge(0, udpBytes(d.remote.Addr())+n)
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		patience = receive(probes.Datagram{From: from, Payload: d.buf[:n]})
 		over := ctx.Err() != nil || !time.Now().Before(end)
@@ -139,5 +146,5 @@ func (d *datagrams) send(request []byte) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return fmt.Errorf("send to %s: %w: %w", d.remote, probes.ErrLocal, cause(err))
+	return fmt.Errorf("send to %s: %w", d.remote, cause(err))
 }

@@ -35,6 +35,11 @@ func (d dialer) onLink(addr netip.Addr) bool {
 	return slices.ContainsFunc(d.links, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
+// isOurs reports whether an address is one of this machine's.
+func (d dialer) isOurs(addr netip.Addr) bool {
+	return slices.ContainsFunc(d.links, func(p netip.Prefix) bool { return p.Addr() == addr })
+}
+
 // connect opens one connection. A SYN that is not answered within a second is
 // sent again by the kernel; Gate.Charge is told of those by the caller.
 func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
@@ -45,6 +50,8 @@ func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error
 		return conn, nil
 	}
 	switch {
+	case isExhausted(err): // first: EAGAIN calls itself a timeout
+		return nil, fmt.Errorf("connect %s: %w: %w", to, probes.ErrLocal, cause(err))
 	case isReset(err):
 		return nil, fmt.Errorf("connect %s: %w", to, errAcceptedAndReset)
 	case isRefusal(err):
@@ -62,10 +69,11 @@ func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error
 }
 
 // resends is how many SYNs the kernel has sent again after so long a wait
-// (RFC 6298: 1 s, doubled each time).
+// (RFC 6298: 1 s, doubled each time). Its timers are late rather than early: a
+// connection that is given up after a second has sent one.
 func resends(waited time.Duration) int {
 	n := 0
-	for due := time.Second; waited > due; due = 2*due + time.Second {
+	for due := time.Second; waited > due+due/16; due = 2*due + time.Second {
 		n++
 	}
 	return n

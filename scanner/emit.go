@@ -91,7 +91,11 @@ func (s *Sweep) shelve(addr netip.Addr) {
 		}
 		ref := s.shelf.Put(document)
 		s.mu.Lock()
-		*s.hosts[addr].sights[i] = sight{shelved: true, ref: ref}
+		moved := sight{failed: seen.failed, shelved: true, ref: ref}
+		if moved.failed {
+			moved.first = seen.first
+		}
+		*s.hosts[addr].sights[i] = moved
 		s.mu.Unlock()
 	}
 }

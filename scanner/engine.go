@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/targets"
 )
 
 // Engine carries discovery questions to the wire and brings back what came of
@@ -21,6 +22,28 @@ type Engine interface {
 	// goroutine that it starts; all have ended when it returns. An error means
 	// that the engine could not work at all.
 	Discover(ctx context.Context, job Job) error
+	// Detail says in plain words how it works here: which means it chose, and
+	// which it passed over, and why.
+	Detail() []string
+	// Losses is what this machine has lost so far although it had taken it.
+	Losses() Losses
+	// Close gives back what was opened.
+	Close() error
+}
+
+// Losses are packets that were lost on this machine.
+type Losses struct {
+	Sent     uint64 // frames that an interface dropped
+	Received uint64 // replies that were not read in time
+}
+
+// Setup is what an engine is made for.
+type Setup struct {
+	Gate   *Gate
+	Plan   Plan
+	Set    targets.Set
+	Probes []probes.Probe // at the plan's port
+	Budget Budget
 }
 
 // Job is one pass of one probe over its addresses.
@@ -36,6 +59,8 @@ type Job struct {
 	Outstanding func() bool
 	// Addr is the address with that index (Question.Index).
 	Addr func(index uint64) netip.Addr
+	// Abort ends what is under way, too.
+	Abort context.Context
 }
 
 // Question is one address to be asked.
@@ -43,13 +68,14 @@ type Question struct {
 	Pos   uint64 // position in the walk
 	Index uint64 // of the address in the plan's set
 	Addr  netip.Addr
+	again bool // the last attempt failed on this machine
 }
 
 // Event is something that happened to a question, or to an address.
 type Event struct {
 	Kind EventKind
 	Addr netip.Addr
-	// Question is set for Failed and Unasked.
+	// Question is set for Failed, Retried and Unasked.
 	Question Question
 	// First is the reply of a UDP endpoint (Answered).
 	First probes.First
@@ -57,8 +83,14 @@ type Event struct {
 	// receiver of the event closes it. An engine without connections leaves
 	// it nil.
 	Conn net.Conn
-	// Err says why (Failed).
+	// Err says why (Failed, Retried).
 	Err error
+	// By is who refused (Refused), where that is known: a router or firewall
+	// may speak for the address.
+	By netip.Addr
+	// NoHost: By says that nobody has the address (ICMP host unreachable,
+	// ICMPv6 address unreachable).
+	NoHost bool
 }
 
 // EventKind says what happened.
@@ -74,3 +106,14 @@ const (
 	Unasked                     // the sweep was stopping; the question was not sent
 	Unverified                  // something came back that answers no question
 )
+
+// Listen waits for late replies to a pass: until its quiet time is over,
+// everything that was asked is answered, or the sweep is aborted.
+func Listen(job Job) {
+	const look = 20 * time.Millisecond
+	for end := time.Now().Add(job.Quiet); time.Now().Before(end) && job.Outstanding(); {
+		if sleep(job.Abort, look) != nil {
+			return
+		}
+	}
+}

@@ -24,6 +24,8 @@ var ErrScopeExpired = errors.New("the scope's valid_until has passed")
 type Gate struct {
 	allows  func(netip.Addr) bool
 	valid   func(time.Time) bool
+	asked   float64 // packets a second
+	turn    chan struct{}
 	packets *rate.Limiter
 	bits    *rate.Limiter // nil: no bound
 
@@ -56,6 +58,8 @@ func NewGate(packetsPerSecond float64, bitsPerSecond uint64, allows func(netip.A
 	g := &Gate{
 		allows:  allows,
 		valid:   valid,
+		asked:   packetsPerSecond,
+		turn:    make(chan struct{}, 1),
 		packets: rate.NewLimiter(rate.Limit(packetsPerSecond), max(1, int(packetsPerSecond/100))),
 	}
 	if bitsPerSecond > 0 {
@@ -99,13 +103,26 @@ func (g *Gate) Charge(packets, bytes int) {
 	}
 }
 
+// Ease slows down when this machine has lost packets on their way out, and
+// returns to the rate asked for by and by when it has not. It is meant to be
+// called every few milliseconds while sending.
+func (g *Gate) Ease(lost bool) {
+	now := float64(g.packets.Limit())
+	switch {
+	case lost:
+		g.packets.SetLimit(rate.Limit(max(now*0.7, g.asked/1000, 1)))
+	case now < g.asked:
+		g.packets.SetLimit(rate.Limit(min(now*1.02+1, g.asked)))
+	}
+}
+
 // MaxBatch is the largest batch that leaves the pace even: a millisecond's
 // worth of packets, and no more than the limiter can grant at once.
 func (g *Gate) MaxBatch() int {
 	return max(1, min(int(g.packets.Limit()/1000), g.packets.Burst(), maxBatch))
 }
 
-const maxBatch = 64
+const maxBatch = 256
 
 func (g *Gate) check(addr netip.Addr) error {
 	if !g.allows(addr) {
@@ -123,6 +140,14 @@ func (g *Gate) wait(ctx context.Context, packets, bytes int) error {
 			return err
 		}
 	}
+	// One at a time: a crowd of reservations would all come due in a suspend,
+	// and leave at once after it.
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-g.turn }()
 	if err := g.packets.WaitN(ctx, packets); err != nil {
 		return err
 	}

@@ -19,10 +19,6 @@ type candidate struct {
 	first probes.First // UDP only
 }
 
-// conversationFactor times the reply timeout is the most that one endpoint
-// gets: its slowest exchanges, some of them twice.
-const conversationFactor = 12
-
 // talk interrogates pending candidates until there are none and none can come,
 // or until ctx ends.
 func (s *Sweep) talk(ctx, hard context.Context) {
@@ -58,49 +54,54 @@ func (s *Sweep) closeQueue() {
 // interrogate holds the conversation with one candidate. conn is the
 // connection that discovery opened, if it did.
 func (s *Sweep) interrogate(hard context.Context, c candidate, conn net.Conn) {
-	ctx, cancel := context.WithTimeout(hard, conversationFactor*time.Duration(s.plan.Timeout))
-	defer cancel()
-	o, ok := s.converse(ctx, c, conn)
-	if ok && hard.Err() == nil { // what was cut off is still pending
-		s.observed(c, o)
+	o, failed, ok := s.converse(hard, c, conn)
+	if !ok || hard.Err() != nil { // what was cut off is still pending
+		return
 	}
+	if failed != nil {
+		s.localError(cause(failed))
+	}
+	s.observed(c, o, failed != nil)
 }
 
-// converse returns what was observed, and false if the candidate was dealt
-// with otherwise.
-func (s *Sweep) converse(ctx context.Context, c candidate, conn net.Conn) (exposure.Observation, bool) {
-	remote := netip.AddrPortFrom(c.addr, c.lane.probe.Port)
-	timeout := time.Duration(s.plan.Timeout)
+// converse returns what was observed, what this machine could not do meanwhile,
+// and false if the candidate was dealt with otherwise.
+func (s *Sweep) converse(ctx context.Context, c candidate, conn net.Conn) (o exposure.Observation, failed error, ok bool) {
 	if c.lane.probe.InterrogateTCP != nil {
-		wire := newStream(s.gate, remote, s.dialer, conn)
-		defer wire.Close()
-		if conn == nil {
-			if err := wire.Redial(ctx); err != nil {
-				s.lost(c, err)
-				return exposure.Observation{}, false
-			}
-		}
-		return s.finish(c, c.lane.probe.InterrogateTCP(ctx, wire)), true
+		return s.converseTCP(ctx, c, conn)
 	}
+	remote := netip.AddrPortFrom(c.addr, c.lane.probe.Port)
 	buf := s.buffers.Get().(*[maxUDP]byte)
 	defer s.buffers.Put(buf)
-	wire, err := newDatagrams(s.gate, remote, timeout, buf[:])
+	wire, err := newDatagrams(s.gate, remote, time.Duration(s.plan.Timeout), buf[:])
 	if err != nil {
-		s.localError(cause(err))
-		return s.finish(c, c.lane.probe.InterrogateUDP(ctx, deadLine{remote}, c.first)), true
+		return s.unfinished(c), err, true
 	}
 	defer wire.Close()
-	o := c.lane.probe.InterrogateUDP(ctx, wire, c.first)
-	if o.Unconfirmed && c.first.From.Addr() != c.addr {
+	o = c.lane.probe.InterrogateUDP(ctx, wire, c.first)
+	if o.Unconfirmed && wire.failed == nil && c.first.From.Addr() != c.addr {
 		// Anybody can send a datagram with some request ID from anywhere: an
 		// answer from another address counts only when it is given again.
 		s.mu.Lock()
 		s.counters.Unverified++
 		s.mu.Unlock()
 		s.forget(c, false)
-		return o, false
+		return o, nil, false
 	}
-	return s.finish(c, o), true
+	return s.finish(c, o), wire.failed, true
+}
+
+func (s *Sweep) converseTCP(ctx context.Context, c candidate, conn net.Conn) (o exposure.Observation, failed error, ok bool) {
+	wire := newStream(s.gate, netip.AddrPortFrom(c.addr, c.lane.probe.Port), s.dialer, conn)
+	defer wire.Close()
+	if conn == nil {
+		if err := wire.Redial(ctx); err != nil {
+			s.lost(c, err)
+			return o, nil, false
+		}
+	}
+	o = c.lane.probe.InterrogateTCP(ctx, wire)
+	return s.finish(c, o), wire.failed, true
 }
 
 // finish fills in what every observation has.

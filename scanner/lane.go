@@ -3,6 +3,7 @@ package scanner
 import (
 	"context"
 	"iter"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -26,12 +27,17 @@ type lane struct {
 	settled bitset // answered or refused: never asked again
 	failed  bitset // the latest attempt failed on this machine
 
+	// mending: this pass asks only those that this machine could not ask before.
+	mending bool
+
 	mu      sync.Mutex
 	pass    int    // 0 for the first
 	pos     uint64 // the next position to be asked in this pass
 	marks   []mark
-	asked   uint64 // questions handed out in this pass
-	settles uint64 // of those, settled since
+	asked   int64  // questions handed out in this pass, about
+	settles int64  // addresses that settled meanwhile
+	failing int64  // questions that failed on this machine
+	back    uint64 // the first position that was taken back
 }
 
 // mark remembers where the lane was at some moment.
@@ -66,19 +72,35 @@ func (l *lane) question(pos uint64) (Question, bool) {
 	return Question{Pos: pos, Index: index, Addr: addr}, !l.skip.Contains(addr)
 }
 
+// stride is how many positions are noted at a time: a lock for each would be a
+// good part of what a raw packet costs.
+const stride = 64
+
 // questions yields what is left to be asked in the current pass.
 func (l *lane) questions(ctx context.Context) iter.Seq[Question] {
 	return func(yield func(Question) bool) {
 		end := l.positions()
-		for pos := l.start(); pos < end && ctx.Err() == nil; pos++ {
+		pos := l.start()
+		var asked int64
+		defer func() { l.moved(pos, asked) }()
+		for ; pos < end && ctx.Err() == nil; pos++ {
+			if pos%stride == 0 {
+				l.moved(pos, asked)
+				asked = 0
+			}
 			q, ok := l.question(pos)
 			if !ok || l.settled.has(q.Index) {
-				l.moved(pos+1, 0)
 				continue
 			}
-			l.failed.clear(q.Index)
-			l.moved(pos+1, 1)
+			if q.again = l.failed.has(q.Index); l.mending && !q.again {
+				continue
+			}
+			if q.again {
+				l.failed.clear(q.Index)
+			}
+			asked++
 			if !yield(q) {
+				pos++
 				return
 			}
 		}
@@ -88,23 +110,28 @@ func (l *lane) questions(ctx context.Context) iter.Seq[Question] {
 func (l *lane) start() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked, l.settles = 0, 0
+	l.asked, l.settles, l.failing, l.back = 0, 0, 0, math.MaxUint64
 	return l.pos
 }
 
-func (l *lane) moved(pos, asked uint64) {
+func (l *lane) moved(pos uint64, asked int64) {
 	l.mu.Lock()
-	l.pos = pos
+	defer l.mu.Unlock()
+	l.pos = min(pos, l.back)
 	l.asked += asked
-	l.mu.Unlock()
 }
 
-// unask takes a question back that was handed out but not sent.
+// unask takes a question back that was handed out but not sent. The walk ends
+// after it.
 func (l *lane) unask(q Question) {
 	l.mu.Lock()
-	l.pos = min(l.pos, q.Pos)
+	defer l.mu.Unlock()
+	l.back = min(l.back, q.Pos)
+	l.pos = min(l.pos, l.back)
 	l.asked--
-	l.mu.Unlock()
+	if q.again {
+		l.failed.set(q.Index)
+	}
 }
 
 // settle notes that an address needs no further question, and reports whether
@@ -119,10 +146,24 @@ func (l *lane) settle(index uint64) bool {
 	return true
 }
 
+// maxLook is up to how many addresses outstanding looks at each; with more,
+// some will be silent anyway.
+const maxLook = 1 << 20
+
+// outstanding reports whether any question of this pass is without an answer.
+// It looks at the bits: a late reply to an earlier pass must not be counted as
+// one to this.
 func (l *lane) outstanding() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.settles < l.asked
+	if l.positions() > maxLook {
+		return true
+	}
+	_, reached := l.at()
+	for pos := range reached {
+		if q, ok := l.question(pos); ok && !l.settled.has(q.Index) {
+			return true
+		}
+	}
+	return false
 }
 
 // nextPass moves on to the next pass, and reports whether there is one in
@@ -133,7 +174,7 @@ func (l *lane) nextPass() bool {
 	if l.pos < l.positions() || l.pass >= l.tries {
 		return false
 	}
-	l.pass, l.pos = l.pass+1, 0
+	l.pass, l.pos, l.mending = l.pass+1, 0, false
 	return l.pass < l.tries
 }
 
@@ -169,7 +210,9 @@ func (l *lane) tick(now time.Time, grace time.Duration) (pass int, pos uint64) {
 	if len(l.marks) == 0 {
 		l.marks = append(l.marks, mark{at: now, pass: 0, pos: 0})
 	}
-	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: l.pos})
+	// A batch of questions may be handed out and still wait at the gate.
+	sent := l.pos - min(l.pos, maxBatch)
+	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: sent})
 	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= grace {
 		l.marks = l.marks[1:]
 	}
@@ -183,12 +226,18 @@ func (l *lane) at() (pass int, pos uint64) {
 	return l.pass, l.pos
 }
 
-// outcomes counts what became of every endpoint of the lane. answered tells
-// those that answered from those that refused. It walks the whole lane, so
-// that the result does not rest on counters kept along the way.
-func (l *lane) outcomes(answered func(netip.Addr) bool) exposure.Outcomes {
+// outcomes counts what became of every endpoint of the lane, from its bits.
+// answers are the addresses that answered; the others that settled refused.
+func (l *lane) outcomes(answers int, answered func(netip.Addr) bool) exposure.Outcomes {
 	pass, reached := l.at()
-	if pass > 0 {
+	if whole := l.positions() == l.set.Len() && l.skip.Len() == 0; whole && l.done() {
+		settled, failed := l.settled.count(nil), l.failed.count(l.settled)
+		return exposure.Outcomes{
+			Answered: uint64(answers), Closed: settled - uint64(answers),
+			LocalError: failed, Silent: l.positions() - settled - failed,
+		}
+	}
+	if pass > 0 || l.mending {
 		reached = l.positions()
 	}
 	var o exposure.Outcomes
@@ -227,11 +276,7 @@ func (l *lane) addresses() uint64 {
 
 // unsettle takes back that an address answered.
 func (l *lane) unsettle(index uint64) {
-	if l.settled.clear(index) {
-		l.mu.Lock()
-		l.settles--
-		l.mu.Unlock()
-	}
+	l.settled.clear(index)
 }
 
 // progress returns the current pass, and how many questions were asked and are
@@ -246,8 +291,24 @@ func (l *lane) progress() (pass int, asked, left float64) {
 	asked = n*float64(l.pass) + float64(l.pos)
 	open := 1.0 // the share of addresses that later passes will still have to ask
 	if l.asked > 0 {
-		open = 1 - float64(l.settles)/float64(l.asked)
+		open = max(0, 1-float64(l.settles)/float64(l.asked))
 	}
 	left = n - float64(l.pos) + open*n*float64(l.tries-1-l.pass)
 	return l.pass, asked, left
+}
+
+// fail notes that the latest attempt to ask an address failed here.
+func (l *lane) fail(index uint64) {
+	l.failed.set(index)
+	l.mu.Lock()
+	l.failing++
+	l.mu.Unlock()
+}
+
+// tally returns how many questions of this pass were asked, how many of those
+// settled, and how many failed on this machine.
+func (l *lane) tally() (asked, settled, failed int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked, l.settles, l.failing
 }

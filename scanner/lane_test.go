@@ -67,7 +67,7 @@ func TestLaneAsksEveryAddress(t *testing.T) {
 				t.Fatalf("%s was asked %d times in %d passes", a, times, plan.Tries)
 			}
 		}
-		o := l.outcomes(func(netip.Addr) bool { return true })
+		o := l.outcomes(len(settled), func(netip.Addr) bool { return true })
 		want := exposure.Outcomes{Answered: uint64(len(settled)), Silent: l.positions() - uint64(len(settled))}
 		if o != want {
 			t.Fatalf("outcomes %+v, want %+v", o, want)
@@ -90,7 +90,7 @@ func TestLaneOutcomesWhenStopped(t *testing.T) {
 			break
 		}
 	}
-	got := l.outcomes(func(netip.Addr) bool { return false })
+	got := l.outcomes(0, func(netip.Addr) bool { return false })
 	if want := (exposure.Outcomes{Closed: 1, LocalError: 1, Silent: 8, NotScanned: 90}); got != want {
 		t.Errorf("outcomes %+v, want %+v", got, want)
 	}
@@ -98,21 +98,72 @@ func TestLaneOutcomesWhenStopped(t *testing.T) {
 
 // A lane is set back only to where everything had its time.
 func TestLaneTick(t *testing.T) {
-	l := testLane(t, 100, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	l := testLane(t, 700, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
 	now := time.Now()
 	if _, pos := l.tick(now, time.Second); pos != 0 {
 		t.Errorf("at the start: %d", pos)
 	}
 	for q := range l.questions(t.Context()) {
-		if q.Pos == 49 {
+		if q.Pos == 499 {
 			break
 		}
 	}
-	for step, want := range []uint64{0, 0, 50} {
+	for step, want := range []uint64{0, 0, 500 - maxBatch} {
 		now = now.Add(600 * time.Millisecond)
 		if _, pos := l.tick(now, time.Second); pos != want {
 			t.Errorf("tick %d: position %d, want %d", step, pos, want)
 		}
+	}
+}
+
+// A candidate that is taken back after the next pass began must not make the
+// lane believe that nothing is outstanding.
+func TestLaneOutstanding(t *testing.T) {
+	l := testLane(t, 2, Plan{Tries: 2, Shard: targets.Shard{Index: 1, Count: 1}})
+	var asked []Question
+	for q := range l.questions(t.Context()) {
+		asked = append(asked, q)
+	}
+	l.settle(asked[0].Index)
+	l.nextPass()
+	for range l.questions(t.Context()) {
+	}
+	l.unsettle(asked[0].Index)
+	if !l.outstanding() {
+		t.Error("two silent addresses, and nothing outstanding")
+	}
+	l.settle(asked[0].Index) // a late reply to the first pass
+	if !l.outstanding() {
+		t.Error("one silent address, and nothing outstanding")
+	}
+	l.settle(asked[1].Index)
+	if l.outstanding() {
+		t.Error("all have answered, and something is outstanding")
+	}
+}
+
+// A sweep that is resumed because this machine failed asks only those again.
+func TestLaneMends(t *testing.T) {
+	l := testLane(t, 100, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	for q := range l.questions(t.Context()) {
+		if q.Pos%10 == 0 {
+			l.fail(q.Index)
+		}
+	}
+	l.nextPass()
+	again := testLane(t, 100, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	if err := again.restore(LaneState{Probe: l.probe.Name, Pass: 1, Settled: l.settled.pack(), Failed: l.failed.pack()}); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for q := range again.questions(t.Context()) {
+		if asked++; asked == 4 {
+			again.unask(q)
+			break
+		}
+	}
+	if o := again.outcomes(0, func(netip.Addr) bool { return false }); asked != 4 || o.LocalError != 7 || o.Silent != 93 {
+		t.Errorf("asked %d: %+v", asked, o)
 	}
 }
 
@@ -196,9 +247,9 @@ func BenchmarkLaneQuestions(b *testing.B) {
 }
 
 func BenchmarkCookie(b *testing.B) {
-	c, a := newCookies(), netip.MustParseAddr("10.1.2.3")
+	c, a := NewCookies(1), netip.MustParseAddr("10.1.2.3")
 	b.ReportAllocs()
 	for b.Loop() {
-		c.of(a, 11211)
+		c.Of(a, 11211)
 	}
 }

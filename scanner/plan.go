@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/memsweep/memsweep/probes"
@@ -99,6 +101,9 @@ func (p Plan) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Engines are the names of the engines that a plan may ask for.
+func Engines() []string { return []string{"socket", "raw"} }
+
 // Limits of a plan.
 const (
 	MaxRate     = 10_000_000
@@ -116,6 +121,8 @@ func (p Plan) Validate() error {
 		}
 	}
 	switch {
+	case !slices.Contains(Engines(), p.Engine):
+		return fmt.Errorf("plan: unknown engine %q: write one of %s", p.Engine, strings.Join(Engines(), ", "))
 	case len(p.Probes) == 0:
 		return errors.New("plan: no probe")
 	case p.Port == 0:

@@ -32,11 +32,24 @@ func (s *Sweep) result(ctx context.Context) Result {
 		PacketsSent:       c.Packets,
 		UnverifiedReplies: c.Unverified,
 		LocalErrors:       c.Local,
+		RefusedBy:         c.RefusedBy,
+		InterfaceDrops:    c.Losses.Sent,
+		ReplyDrops:        c.Losses.Received,
 	}
 	r.Coverage.Planned = r.Coverage.Addresses * uint64(len(s.lanes))
-	finished := !s.anyPending()
+	pending, failed := s.interrogations()
+	finished := pending+failed == 0
+	if failed > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints answered, but could not be interrogated in full because of errors on this machine: %v", failed, c.Local))
+	}
 	for _, l := range s.lanes {
-		o := l.outcomes(func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
+		answers := 0
+		for _, h := range s.hosts {
+			if h.sights[l.number] != nil {
+				answers++
+			}
+		}
+		o := l.outcomes(answers, func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
 		r.Coverage.Probes[l.probe.Name] = o
 		r.Coverage.Outcomes = r.Coverage.Outcomes.Add(o)
 		finished = finished && l.done()
@@ -44,20 +57,25 @@ func (s *Sweep) result(ctx context.Context) Result {
 	if rate, ok := c.Pace.Rate(); ok {
 		r.Rate = &rate
 	}
-	r.judge(finished, ctx.Err() != nil)
+	r.judge(finished, ctx.Err() != nil && !s.halted)
 	return r
 }
 
-// anyPending reports whether an endpoint that answered was not interrogated.
-func (s *Sweep) anyPending() bool {
+// interrogations returns how many endpoints that answered were not
+// interrogated, and how many only in part, because of this machine.
+func (s *Sweep) interrogations() (pending, failed int) {
 	for _, h := range s.hosts {
 		for _, seen := range h.sights {
-			if seen != nil && !seen.asked() {
-				return true
+			switch {
+			case seen == nil:
+			case !seen.asked():
+				pending++
+			case seen.failed:
+				failed++
 			}
 		}
 	}
-	return false
+	return pending, failed
 }
 
 // judge decides how the sweep ended. Anything that was not asked makes it
@@ -69,6 +87,10 @@ func (r *Result) judge(finished, stopped bool) {
 		r.Status = exposure.Interrupted
 	case !finished || o.LocalError > 0 || o.NotScanned > 0:
 		r.Status = exposure.Incomplete
+	}
+	if n := r.Coverage.ReplyDrops; n > 0 {
+		r.Status = exposure.Incomplete
+		r.Problems = append(r.Problems, fmt.Sprintf("%d replies were lost on this machine, because they came faster than they could be read: sweep slower", n))
 	}
 	if o.LocalError > 0 {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints could not be asked because of errors on this machine: %v", o.LocalError, r.Coverage.LocalErrors))
@@ -91,6 +113,13 @@ func (s *Sweep) count() Counters {
 	for cause, n := range s.before.Local {
 		c.Local[cause] += n
 	}
+	c.RefusedBy = maps.Clone(s.counters.RefusedBy)
+	for by, n := range s.before.RefusedBy {
+		c.RefusedBy[by] += n
+	}
+	c.Losses = s.engine.Losses()
+	c.Losses.Sent += s.before.Losses.Sent
+	c.Losses.Received += s.before.Losses.Received
 	return c
 }
 

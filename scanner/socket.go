@@ -12,13 +12,15 @@ import (
 type Socket struct {
 	gate    *Gate
 	dialer  dialer
+	cookies Cookies
 	workers int // TCP connections at once
 	sockets int // UDP sockets per address family
 }
 
 // NewSocket returns the engine for a plan. It takes no more file descriptors
-// than budget.
-func NewSocket(gate *Gate, plan Plan, budget Budget) (*Socket, error) {
+// than the budget has.
+func NewSocket(setup Setup) (Engine, error) {
+	plan, budget := setup.Plan, setup.Budget
 	dial, err := newDialer(time.Duration(plan.Timeout))
 	if err != nil {
 		return nil, err
@@ -28,11 +30,21 @@ func NewSocket(gate *Gate, plan Plan, budget Budget) (*Socket, error) {
 	if plan.Workers > 0 {
 		workers = min(workers, plan.Workers)
 	}
-	return &Socket{gate: gate, dialer: dial, workers: workers, sockets: budget.Sockets}, nil
+	return &Socket{gate: setup.Gate, dialer: dial, cookies: NewCookies(plan.Seed), workers: workers, sockets: budget.Sockets}, nil
 }
 
 // Name implements Engine.
 func (s *Socket) Name() string { return "socket" }
+
+// Detail implements Engine.
+func (s *Socket) Detail() []string { return nil }
+
+// Losses implements Engine: the kernel reports what it drops as an error of
+// the call.
+func (s *Socket) Losses() Losses { return Losses{} }
+
+// Close implements Engine: sockets are opened and closed by each pass.
+func (s *Socket) Close() error { return nil }
 
 // Discover implements Engine.
 func (s *Socket) Discover(ctx context.Context, job Job) error {

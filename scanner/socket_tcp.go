@@ -10,43 +10,33 @@ import (
 	"github.com/memsweep/memsweep/probes"
 )
 
-// discoverTCP connects to every address with a pool of workers. The questions
-// pass the gate here, one after the other, so that a worker that has one is
-// never waiting for anything but the peer.
+// discoverTCP connects to every address, to so many at a time. A question
+// waits for its place first and for the gate then: what has passed the gate is
+// sent at once.
 func (s *Socket) discoverTCP(ctx context.Context, job Job) error {
-	work := make(chan Question)
-	var pool sync.WaitGroup
-	workers := 0
-	give := func(q Question) {
-		select {
-		case work <- q:
-			return
-		default: // everybody is busy
-		}
-		if workers < s.workers {
-			workers++
-			pool.Go(func() {
-				for q := range work {
-					s.knock(ctx, job, q)
-				}
-			})
-		}
-		work <- q
-	}
-	var failed error
+	places := make(chan struct{}, s.workers)
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	for q := range job.Questions {
-		if err := s.gate.Pass(ctx, q.Addr, 2*tcpBytes); err != nil {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
 			job.Report(Event{Kind: Unasked, Addr: q.Addr, Question: q})
-			if ctx.Err() == nil {
-				failed = err
-			}
-			break
+			return nil
 		}
-		give(q)
+		if err := s.gate.Pass(ctx, q.Addr, 2*tcpBytes(q.Addr)); err != nil {
+			job.Report(Event{Kind: Unasked, Addr: q.Addr, Question: q})
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		workers.Go(func() {
+			s.knock(ctx, job, q)
+			<-places
+		})
 	}
-	close(work)
-	pool.Wait()
-	return failed
+	return nil
 }
 
 // Local failures are tried again a few times, since most of them pass.
@@ -60,7 +50,7 @@ func (s *Socket) knock(ctx context.Context, job Job, q Question) {
 	to := netip.AddrPortFrom(q.Addr, job.Probe.Port)
 	for try := 0; ; try++ {
 		begin := time.Now()
-		conn, err := s.dialer.connect(context.WithoutCancel(ctx), to)
+		conn, err := s.dialer.connect(job.Abort, to)
 		s.gate.Charge(resends(time.Since(begin)), 0)
 		switch {
 		case err == nil, errors.Is(err, errAcceptedAndReset):
@@ -69,10 +59,12 @@ func (s *Socket) knock(ctx context.Context, job Job, q Question) {
 			job.Report(Event{Kind: Refused, Addr: q.Addr, Question: q})
 		case errors.Is(err, probes.ErrLocal) && try+1 < localTries && isExhausted(err):
 			job.Report(Event{Kind: Retried, Addr: q.Addr, Question: q, Err: cause(err)})
-			if sleep(ctx, localBackoff(try)) == nil && s.gate.Pass(ctx, q.Addr, 2*tcpBytes) == nil {
+			if sleep(ctx, localBackoff(try)) == nil && s.gate.Pass(ctx, q.Addr, 2*tcpBytes(q.Addr)) == nil {
 				continue
 			}
 			job.Report(Event{Kind: Failed, Addr: q.Addr, Question: q, Err: cause(err)})
+		case job.Abort.Err() != nil:
+			job.Report(Event{Kind: Unasked, Addr: q.Addr, Question: q})
 		case errors.Is(err, probes.ErrLocal):
 			job.Report(Event{Kind: Failed, Addr: q.Addr, Question: q, Err: cause(err)})
 		}

@@ -23,7 +23,7 @@ type outgoing struct {
 type udpPass struct {
 	job     Job
 	gate    *Gate
-	cookies cookies
+	cookies Cookies
 	v4, v6  []*udpPort
 	perFam  int
 
@@ -44,8 +44,8 @@ type udpPort struct {
 }
 
 func (s *Socket) discoverUDP(ctx context.Context, job Job) error {
-	p := &udpPass{job: job, gate: s.gate, cookies: newCookies(), perFam: s.sockets}
-	p.cost = 2*udpBytes + len(job.Probe.Utterances[0].Bytes) + job.Probe.DiscoverReplyBytes
+	p := &udpPass{job: job, gate: s.gate, cookies: s.cookies, perFam: s.sockets}
+	p.cost = 2*udpBytes(netip.IPv6Unspecified()) + len(job.Probe.Utterances[0].Bytes) + job.Probe.DiscoverReplyBytes
 	receivers, stop := new(sync.WaitGroup), new(atomic.Bool)
 	defer func() {
 		stop.Store(true)
@@ -57,17 +57,8 @@ func (s *Socket) discoverUDP(ctx context.Context, job Job) error {
 	err := p.send(ctx, func(port *udpPort, number int) {
 		receivers.Go(func() { p.receive(port, number, stop) })
 	})
-	p.listen()
+	Listen(job)
 	return err
-}
-
-// listen waits for late replies: until the quiet time is over, or everything
-// that was asked is answered.
-func (p *udpPass) listen() {
-	const look = 20 * time.Millisecond
-	for end := time.Now().Add(p.job.Quiet); time.Now().Before(end) && p.job.Outstanding(); {
-		time.Sleep(look)
-	}
 }
 
 // send asks every question, in batches that leave the pace even. opened is
@@ -92,10 +83,11 @@ func (p *udpPass) flush(ctx context.Context, opened func(*udpPort, int)) error {
 		return nil
 	}
 	defer func() { p.batch = p.batch[:0] }()
-	if err := p.open(opened); err != nil {
-		return err
+	err := p.open(opened)
+	if err == nil {
+		err = p.gate.PassBatch(ctx, p.batch, p.cost)
 	}
-	if err := p.gate.PassBatch(ctx, p.batch, p.cost); err != nil {
+	if err != nil {
 		for _, q := range p.batch {
 			p.job.Report(Event{Kind: Unasked, Addr: q.Addr, Question: q})
 		}
@@ -153,7 +145,7 @@ func (p *udpPass) openFamily(v4 bool, ports *[]*udpPort, opened func(*udpPort, i
 // cookie returns the socket number and the request ID that belong to an
 // address.
 func (p *udpPass) cookie(addr netip.Addr) (number int, id uint16) {
-	c := p.cookies.of(addr, p.job.Probe.Port)
+	c := p.cookies.Of(addr, p.job.Probe.Port)
 	return int(c>>16) % p.perFam, uint16(c)
 }
 
@@ -206,13 +198,20 @@ func (u *udpPort) flush(report func(Event)) {
 // receive hands out what comes back on one socket until stop is set.
 func (p *udpPass) receive(port *udpPort, number int, stop *atomic.Bool) {
 	const look = 50 * time.Millisecond // also how soon queued ICMP errors are read
-	for !stop.Load() {
-		err := port.socket.receive(time.Now().Add(look),
+	for {
+		last, patience := stop.Load(), look
+		if last {
+			patience = time.Millisecond // what is there already is still read
+		}
+		n, err := port.socket.receive(time.Now().Add(patience),
 			func(from netip.AddrPort, payload []byte) { p.reply(port, number, from, payload) },
-			func(to netip.Addr, payload []byte) { p.refusal(number, to, payload) })
+			func(e Event, quoted []byte) { p.refusal(number, e, quoted) })
 		if err != nil {
 			p.job.Report(Event{Kind: Retried, Err: cause(err)})
 			time.Sleep(look)
+		}
+		if last && n == 0 {
+			return
 		}
 	}
 }
@@ -238,11 +237,10 @@ func (p *udpPass) reply(port *udpPort, number int, from netip.AddrPort, payload 
 }
 
 // refusal verifies an ICMP error by the datagram that it quotes.
-func (p *udpPass) refusal(number int, to netip.Addr, quoted []byte) {
+func (p *udpPass) refusal(number int, e Event, quoted []byte) {
 	id, ok := p.job.Probe.Recognise(quoted)
-	if n, want := p.cookie(to); !ok || n != number || want != id {
-		p.job.Report(Event{Kind: Unverified, Addr: to})
-		return
+	if n, want := p.cookie(e.Addr); !ok || n != number || want != id {
+		e = Event{Kind: Unverified, Addr: e.Addr}
 	}
-	p.job.Report(Event{Kind: Refused, Addr: to})
+	p.job.Report(e)
 }

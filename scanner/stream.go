@@ -13,48 +13,94 @@ import (
 	"github.com/memsweep/memsweep/probes"
 )
 
-// Bounds of one exchange. What a hostile server can cost is their product.
+// Bounds of a conversation. What a hostile server can cost is their product.
 const (
 	maxReply = 64 << 10 // bytes of one reply
 	// slowFactor times the reply timeout is the most that one exchange takes,
-	// however the bytes are dribbled.
-	slowFactor = 4
+	// however the bytes are dribbled, and conversationFactor times all of them.
+	slowFactor         = 4
+	conversationFactor = 12
 )
 
-// tcpBytes and udpBytes are the headers of a packet on an Ethernet wire.
-const (
-	tcpBytes = 14 + 20 + 20
-	udpBytes = 14 + 20 + 8
-)
+// allowance is the time that an endpoint may still take up. Waiting at the gate
+// is not the endpoint's doing, and costs it nothing.
+type allowance struct{ left time.Duration }
+
+func newAllowance(timeout time.Duration) allowance {
+	return allowance{conversationFactor * timeout}
+}
+
+// exchange returns when the next exchange has to be over.
+func (a *allowance) exchange(timeout time.Duration) time.Time {
+	return time.Now().Add(min(slowFactor*timeout, a.left))
+}
+
+// spent takes off the time since begin.
+func (a *allowance) spent(begin time.Time) { a.left = max(0, a.left-time.Since(begin)) }
+
+// frameBytes is the Ethernet, IP and transport header of a packet to addr.
+func frameBytes(addr netip.Addr, transport int) int {
+	const ethernet, v4, v6 = 14, 20, 40
+	if addr.Is4() {
+		return ethernet + v4 + transport
+	}
+	return ethernet + v6 + transport
+}
+
+func tcpBytes(addr netip.Addr) int { return frameBytes(addr, 20) }
+func udpBytes(addr netip.Addr) int { return frameBytes(addr, 8) }
 
 // stream is one conversation over TCP: probes.Stream over a socket.
 type stream struct {
+	allowance
 	gate    *Gate
 	dial    dialer
 	remote  netip.AddrPort
 	timeout time.Duration
 	tcp     net.Conn // nil when closed
 	conn    net.Conn // tcp, or the TLS client over it
+	failed  error    // what this machine could not do
 }
 
 func newStream(gate *Gate, remote netip.AddrPort, dial dialer, conn net.Conn) *stream {
-	return &stream{gate: gate, dial: dial, remote: remote, timeout: dial.timeout, tcp: conn, conn: conn}
+	return &stream{
+		allowance: newAllowance(dial.timeout), gate: gate, dial: dial, remote: remote,
+		timeout: dial.timeout, tcp: conn, conn: conn,
+	}
 }
 
 // Redial implements probes.Stream.
 func (s *stream) Redial(ctx context.Context) error {
 	s.Close()
-	if err := s.gate.Pass(ctx, s.remote.Addr(), 2*tcpBytes); err != nil {
+	for try := 0; ; try++ {
+		if err := s.pass(ctx, 2*tcpBytes(s.remote.Addr())); err != nil {
+			return err
+		}
+		begin := time.Now()
+		conn, err := s.dial.connect(ctx, s.remote)
+		s.spent(begin)
+		s.gate.Charge(resends(time.Since(begin)), 0)
+		switch {
+		case err == nil:
+			s.tcp, s.conn = conn, conn
+			return nil
+		case errors.Is(err, errAcceptedAndReset):
+			return nil // there was a connection, and Ask will say how it ended
+		case !errors.Is(err, probes.ErrLocal):
+			return err
+		case !isExhausted(err) || try+1 == localTries || sleep(ctx, localBackoff(try)) != nil:
+			s.failed = err
+			return err
+		}
+	}
+}
+
+// pass waits at the gate. What it refuses is a failure of this machine.
+func (s *stream) pass(ctx context.Context, bytes int) error {
+	if err := s.gate.Pass(ctx, s.remote.Addr(), bytes); err != nil {
+		s.failed = err
 		return fmt.Errorf("%w: %w", probes.ErrLocal, err)
 	}
-	conn, err := s.dial.connect(ctx, s.remote)
-	if errors.Is(err, errAcceptedAndReset) {
-		return nil // there was a connection, and Ask will say how it ended
-	}
-	if err != nil {
-		return err
-	}
-	s.tcp, s.conn = conn, conn
 	return nil
 }
 
@@ -69,26 +115,28 @@ func (s *stream) Close() {
 // Ask implements probes.Stream.
 func (s *stream) Ask(ctx context.Context, question []byte, enough func([]byte) bool) probes.Reply {
 	if s.conn == nil {
-		return probes.Reply{Ending: probes.RST}
+		return probes.Reply{Ending: probes.RST, Unsent: true}
+	}
+	if s.left == 0 {
+		return probes.Reply{Ending: probes.Deadline, Unsent: true}
 	}
 	if len(question) > 0 {
-		if err := s.gate.Pass(ctx, s.remote.Addr(), tcpBytes+len(question)); err != nil {
-			return probes.Reply{Ending: probes.Failed, Err: fmt.Errorf("%w: %w", probes.ErrLocal, err)}
+		if err := s.pass(ctx, tcpBytes(s.remote.Addr())+len(question)); err != nil {
+			return probes.Reply{Ending: probes.Failed, Err: err}
 		}
 		s.conn.SetWriteDeadline(time.Now().Add(s.timeout))
 		// A peer that closed already may still have said why: read on.
 		s.conn.Write(question)
 	}
+	begin := time.Now()
 	reply := s.read(ctx, enough)
-	s.gate.Charge(0, len(reply.Data)+tcpBytes)
+	s.spent(begin)
+	s.gate.Charge(0, len(reply.Data)+tcpBytes(s.remote.Addr()))
 	return reply
 }
 
 func (s *stream) read(ctx context.Context, enough func([]byte) bool) probes.Reply {
-	end := time.Now().Add(slowFactor * s.timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(end) {
-		end = d
-	}
+	end := s.exchange(s.timeout)
 	data := make([]byte, 0, 4096)
 	for {
 		quiet := time.Now().Add(s.timeout)
@@ -129,13 +177,16 @@ func ending(err error, late bool) probes.Ending {
 	return probes.RST // a connection that broke in any other way
 }
 
+// helloBytes is what a ClientHello takes on the wire, about.
+const helloBytes = 600
+
 // StartTLS implements probes.Stream.
 func (s *stream) StartTLS(ctx context.Context) (probes.TLSInfo, error) {
 	if s.conn == nil {
 		return probes.TLSInfo{}, probes.ErrRefused
 	}
-	if err := s.gate.Pass(ctx, s.remote.Addr(), 600+2*1500); err != nil {
-		return probes.TLSInfo{}, fmt.Errorf("%w: %w", probes.ErrLocal, err)
+	if err := s.pass(ctx, helloBytes+2*1500); err != nil {
+		return probes.TLSInfo{}, err
 	}
 	var info probes.TLSInfo
 	client := tls.Client(s.tcp, &tls.Config{
@@ -147,9 +198,11 @@ func (s *stream) StartTLS(ctx context.Context) (probes.TLSInfo, error) {
 			return &tls.Certificate{}, nil
 		},
 	})
-	s.tcp.SetDeadline(time.Now().Add(slowFactor * s.timeout))
-	ctx, cancel := context.WithTimeout(ctx, slowFactor*s.timeout)
+	begin, end := time.Now(), s.exchange(s.timeout)
+	s.tcp.SetDeadline(end)
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
+	defer func() { s.spent(begin) }()
 	if err := client.HandshakeContext(ctx); err != nil {
 		s.Close()
 		var alert tls.AlertError

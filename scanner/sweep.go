@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +34,7 @@ type Sweep struct {
 	save    func(write func(io.Writer) error) error
 	emit    func(exposure.Host) error
 	extra   json.RawMessage
+	guards  Guards
 	before  Counters  // of the earlier runs of a resumed sweep
 	buffers sync.Pool // of *[maxUDP]byte, for conversations
 
@@ -49,6 +49,7 @@ type Sweep struct {
 	pending  []candidate // UDP endpoints that wait for their interrogation
 	counters Counters
 	problems []string
+	halted   bool // by a guard
 	stop     context.CancelFunc
 }
 
@@ -58,6 +59,9 @@ type Counters struct {
 	Pace       Pace              `json:"pace"`
 	Unverified uint64            `json:"unverified"`
 	Local      map[string]uint64 `json:"local,omitempty"` // failed attempts by cause
+	// RefusedBy counts refusals that came from somebody else than the one asked.
+	RefusedBy map[netip.Addr]uint64 `json:"refused_by,omitempty"`
+	Losses    Losses                `json:"losses"`
 }
 
 // host is what is known of an address at which at least one probe was answered.
@@ -68,9 +72,10 @@ type host struct {
 
 // sight is an endpoint that answered.
 type sight struct {
-	first    probes.First          // until it is interrogated; UDP only
-	observed *exposure.Observation // from then until it is shelved
-	shelved  bool                  // from then on
+	first    probes.First          // UDP only
+	observed *exposure.Observation // from its interrogation until it is shelved
+	failed   bool                  // the interrogation failed on this machine
+	shelved  bool
 	ref      spool.Ref
 }
 
@@ -89,6 +94,10 @@ type Options struct {
 	Save func(write func(io.Writer) error) error
 	// Extra is kept in every checkpoint, for the program around the sweep.
 	Extra json.RawMessage
+	// Guards may stop the sweep.
+	Guards Guards
+	// Engine makes the engine; nil: NewSocket.
+	Engine func(Setup) (Engine, error)
 	// Resume is the state to go on from; its plan is the sweep's plan.
 	Resume *Checkpoint
 	// Narrow are addresses that a resumed sweep leaves out from now on.
@@ -119,17 +128,21 @@ func New(plan Plan, o Options) (*Sweep, error) {
 		save:    o.Save,
 		emit:    o.Emit,
 		extra:   o.Extra,
+		guards:  o.Guards,
 		hosts:   map[netip.Addr]*host{},
 	}
 	s.wake = sync.NewCond(&s.mu)
 	s.buffers.New = func() any { return new([maxUDP]byte) }
 	s.counters.Local = map[string]uint64{}
-	allows := func(a netip.Addr) bool { return left.Contains(a) && o.Scope.Allows(a) }
-	s.gate = NewGate(plan.Rate, plan.Bandwidth, allows, o.Scope.ValidAt)
+	s.counters.RefusedBy = map[netip.Addr]uint64{}
+	s.gate = NewGate(plan.Rate, plan.Bandwidth, o.Scope.Permitted(left).Contains, o.Scope.ValidAt)
 	if s.dialer, err = newDialer(time.Duration(plan.Timeout)); err != nil {
 		return nil, err
 	}
-	if s.engine, err = NewSocket(s.gate, plan, s.budget); err != nil {
+	if o.Engine == nil {
+		o.Engine = NewSocket
+	}
+	if s.engine, err = o.Engine(Setup{s.gate, plan, left, plan.probes(), s.budget}); err != nil {
 		return nil, err
 	}
 	for i, p := range plan.probes() {
@@ -143,8 +156,14 @@ func New(plan Plan, o Options) (*Sweep, error) {
 	return s, nil
 }
 
-// Close drops what the sweep has kept.
-func (s *Sweep) Close() { s.shelf.Close() }
+// Close drops what the sweep has kept, and closes its engine.
+func (s *Sweep) Close() error {
+	s.shelf.Close()
+	return s.engine.Close()
+}
+
+// Engine is what carries the sweep's questions.
+func (s *Sweep) Engine() Engine { return s.engine }
 
 // Run carries the plan out. When ctx ends, the sweep stops asking, finishes
 // what is under way and saves a checkpoint; when hard ends too, it drops what
@@ -157,6 +176,7 @@ func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
 
 	keeper, endKeeper := new(sync.WaitGroup), make(chan struct{})
 	keeper.Go(func() { s.keep(endKeeper) })
+	keeper.Go(func() { s.guard(endKeeper) })
 	var talkers, walkers sync.WaitGroup
 	for range s.budget.Dialogue {
 		talkers.Go(func() { s.talk(ctx, hard) })
@@ -194,6 +214,7 @@ func (s *Sweep) walk(ctx, hard context.Context, l *lane) {
 			Report:      func(e Event) { s.take(hard, l, e) },
 			Outstanding: l.outstanding,
 			Addr:        s.set.At,
+			Abort:       hard,
 		})
 		if err != nil {
 			s.problem(fmt.Errorf("%s: %w", l.probe.Name, err))
@@ -209,102 +230,4 @@ func (s *Sweep) paced(questions iter.Seq[Question]) iter.Seq[Question] {
 		defer s.gate.Walk()()
 		questions(yield)
 	}
-}
-
-// take notes what happened to a question.
-func (s *Sweep) take(hard context.Context, l *lane, e Event) {
-	switch e.Kind {
-	case Answered:
-		s.answered(hard, l, e)
-	case Refused:
-		if index, ok := s.set.Index(e.Addr); ok && l.settle(index) {
-			s.emitIfReady(e.Addr)
-		}
-	case Failed:
-		l.failed.set(e.Question.Index)
-		s.localError(e.Err)
-	case Retried:
-		s.localError(e.Err)
-	case Unasked:
-		l.unask(e.Question)
-	case Unverified:
-		s.mu.Lock()
-		s.counters.Unverified++
-		s.mu.Unlock()
-	}
-}
-
-// answered takes an endpoint that answered: one that comes with a connection
-// is interrogated at once, on it; the others wait for their turn, so that a
-// receiver of datagrams is never held up.
-func (s *Sweep) answered(hard context.Context, l *lane, e Event) {
-	c := candidate{lane: l, addr: e.Addr, first: e.First}
-	index, inPlan := s.set.Index(e.Addr)
-	s.mu.Lock()
-	fresh := inPlan && l.settle(index)
-	if fresh {
-		s.host(e.Addr).sights[l.number] = &sight{first: e.First}
-	}
-	if !inPlan {
-		s.counters.Unverified++
-	}
-	if fresh && e.Conn == nil {
-		s.pending = append(s.pending, c)
-		s.wake.Signal()
-	}
-	s.mu.Unlock()
-	switch {
-	case e.Conn != nil && fresh:
-		s.interrogate(hard, c, e.Conn)
-	case e.Conn != nil:
-		abandon(e.Conn)
-	}
-}
-
-func (s *Sweep) host(addr netip.Addr) *host {
-	h := s.hosts[addr]
-	if h == nil {
-		h = &host{sights: make([]*sight, len(s.lanes))}
-		s.hosts[addr] = h
-	}
-	return h
-}
-
-// observed notes the outcome of an interrogation.
-func (s *Sweep) observed(c candidate, o exposure.Observation) {
-	s.mu.Lock()
-	*s.hosts[c.addr].sights[c.lane.number] = sight{observed: &o}
-	s.mu.Unlock()
-	s.emitIfReady(c.addr)
-	s.shelve(c.addr) // if it was not emitted, it may have to wait for long
-}
-
-// forget takes a candidate back that turned out not to answer. If it is asked
-// again is up to the caller: a settled address is not.
-func (s *Sweep) forget(c candidate, settled bool) {
-	index, _ := s.set.Index(c.addr)
-	s.mu.Lock()
-	if !settled {
-		c.lane.unsettle(index)
-	}
-	if h := s.hosts[c.addr]; h != nil {
-		h.sights[c.lane.number] = nil
-		if !slices.ContainsFunc(h.sights, func(seen *sight) bool { return seen != nil }) {
-			delete(s.hosts, c.addr)
-		}
-	}
-	s.mu.Unlock()
-	s.emitIfReady(c.addr)
-}
-
-func (s *Sweep) localError(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counters.Local[err.Error()]++
-}
-
-func (s *Sweep) problem(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.problems = append(s.problems, err.Error())
 }

@@ -56,6 +56,14 @@ func (s *Scope) Allows(addr netip.Addr) bool {
 	return s.allowed.Contains(addr)
 }
 
+// Permitted is the part of set that may be asked.
+func (s *Scope) Permitted(set Set) Set {
+	if s == nil {
+		return set.Intersect(freeSpace)
+	}
+	return set.Intersect(s.allowed)
+}
+
 // ValidAt reports whether the authorisation still holds. That for free space
 // without a file has no end.
 func (s *Scope) ValidAt(now time.Time) bool {

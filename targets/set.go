@@ -72,9 +72,12 @@ func (s Set) At(i uint64) netip.Addr {
 	if i >= s.length {
 		panic(fmt.Sprintf("targets: address %d of a set of %d", i, s.length))
 	}
-	k, found := slices.BinarySearch(s.starts, i)
-	if !found {
-		k--
+	k := 0
+	if len(s.ranges) > 1 {
+		var found bool
+		if k, found = slices.BinarySearch(s.starts, i); !found {
+			k--
+		}
 	}
 	return addAddr(s.ranges[k].From(), i-s.starts[k])
 }
@@ -96,12 +99,25 @@ func (s Set) Contains(addr netip.Addr) bool {
 	return ok
 }
 
-// find returns the position of the range that holds addr.
+// find returns the position of the range that holds addr. It is asked once for
+// every packet, so it does without a comparing function.
 func (s Set) find(addr netip.Addr) (int, bool) {
-	if addr.Zone() != "" {
-		return 0, false
+	if !addr.Is4() {
+		if addr.Zone() != "" {
+			return 0, false
+		}
+		addr = addr.Unmap()
 	}
-	return slices.BinarySearchFunc(s.ranges, addr.Unmap(), compareRange)
+	low, high := 0, len(s.ranges) // ranges before low begin at or before addr
+	for low < high {
+		middle := (low + high) / 2
+		if addr.Less(s.ranges[middle].From()) {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low - 1, low > 0 && !s.ranges[low-1].To().Less(addr)
 }
 
 // compareRange orders a range against an address: 0 when it holds it.
@@ -155,6 +171,9 @@ func (s Set) Minus(o Set) Set {
 	}
 	return built(&b)
 }
+
+// Intersect returns the addresses that are in s and in o.
+func (s Set) Intersect(o Set) Set { return s.Minus(s.Minus(o)) }
 
 // addAddr returns the address n after a. The caller knows that there is one.
 func addAddr(a netip.Addr, n uint64) netip.Addr {

@@ -241,3 +241,29 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+func TestIntersect(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		universe := rapid.SliceOfN(rapid.IntRange(0, 255), 0, 40)
+		one, two := universe.Draw(t, "one"), universe.Draw(t, "two")
+		both := setOfBytes(t, one).Intersect(setOfBytes(t, two))
+		for b := range 256 {
+			want := slices.Contains(one, b) && slices.Contains(two, b)
+			if got := both.Contains(netip.AddrFrom4([4]byte{127, 0, 0, byte(b)})); got != want {
+				t.Fatalf("127.0.0.%d: %v, want %v", b, got, want)
+			}
+		}
+	})
+}
+
+func setOfBytes(t *rapid.T, list []int) Set {
+	var prefixes []netip.Prefix
+	for _, b := range list {
+		prefixes = append(prefixes, netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 0, 0, byte(b)}), 32))
+	}
+	set, err := SetOf(prefixes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}

@@ -1,0 +1,73 @@
+package scanner
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Guards stop a sweep that cannot bring what it was started for. The zero value
+// only watches for failures of this machine.
+type Guards struct {
+	// MinHitRate is the least share of questions that must bring something
+	// back, an answer or a refusal; 0: none.
+	MinHitRate float64
+	// MaxDuration is the longest that the sweep may take; 0: no limit.
+	MaxDuration time.Duration
+}
+
+// Before so much has been asked, nothing is concluded from it.
+const (
+	guardEvery    = 500 * time.Millisecond
+	guardAfter    = 5 * time.Second
+	guardAsked    = 1000
+	guardFailures = 0.5 // the share of questions that may fail on this machine
+)
+
+// guard watches the sweep until end is closed, and stops it for a reason.
+func (s *Sweep) guard(end <-chan struct{}) {
+	begin := time.Now()
+	tick := time.NewTicker(guardEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-tick.C:
+		}
+		if err := s.tripped(time.Since(begin)); err != nil {
+			s.problem(fmt.Errorf("stopped: %w", err))
+			s.halt()
+			return
+		}
+	}
+}
+
+func (s *Sweep) tripped(after time.Duration) error {
+	if limit := s.guards.MaxDuration; limit > 0 && after >= limit {
+		return fmt.Errorf("the sweep has taken %s (--max-duration)", limit)
+	}
+	var asked, hits, failed int64
+	for _, l := range s.lanes {
+		a, h, f := l.tally()
+		asked, hits, failed = asked+a, hits+h, failed+f
+	}
+	if asked < guardAsked {
+		return nil
+	}
+	if float64(failed) > guardFailures*float64(asked) {
+		return errors.New("most questions fail on this machine")
+	}
+	if least := s.guards.MinHitRate; after >= guardAfter && float64(hits) < least*float64(asked) {
+		return fmt.Errorf("%d of %d questions brought anything back, less than --min-hitrate %v", hits, asked, least)
+	}
+	return nil
+}
+
+// halt stops the sweep as a guard does: what is left counts as not scanned.
+func (s *Sweep) halt() {
+	s.mu.Lock()
+	s.halted = true
+	s.mu.Unlock()
+	s.stop()
+}
