@@ -1,0 +1,237 @@
+package raw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go4.org/netipx"
+
+	"github.com/memsweep/memsweep/scanner"
+	"github.com/memsweep/memsweep/targets"
+)
+
+// Options say how the engine reaches the wire.
+type Options struct {
+	Interface string     // the only one to use; "": as the routing tables say
+	Source    netip.Addr // zero: as the routing tables say
+	Sender    string     // Auto, or the name of one
+	Pcap      io.Writer  // evidence for findings goes here; nil: none is kept
+}
+
+// Engine is the raw engine: scanner.Engine over whole frames.
+type Engine struct {
+	gate       *scanner.Gate
+	sender     string // asked for
+	neighbours *Neighbours
+	router     *Router
+	cookies    scanner.Cookies
+	pcap       bool
+	evidence   *Evidence
+	links      []Link
+	tracks     []*track
+
+	mu    sync.Mutex
+	notes []string // what was passed over, and why
+}
+
+// maxPaths bounds how many different ways to the targets are prepared.
+const maxPaths = 4096
+
+// New opens everything that needs a capability: for every way to an address of
+// the set, a sender, and for every interface a ring. After it, capabilities can
+// be given up.
+func New(setup scanner.Setup, o Options) (*Engine, error) {
+	e := &Engine{gate: setup.Gate, sender: o.Sender, pcap: o.Pcap != nil, cookies: scanner.NewCookies(setup.Plan.Seed)}
+	if err := e.open(setup, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("engine raw: %w: `memsweep doctor` says what is missing; --engine socket needs no privileges", err), e.Close())
+	}
+	return e, nil
+}
+
+func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
+	if e.neighbours, err = NewNeighbours(NeighbourOptions{}); err != nil {
+		return err
+	}
+	if e.router, err = NewRouter(RouteOptions{Interface: o.Interface, Source: o.Source, Neighbours: e.neighbours}); err != nil {
+		return err
+	}
+	paths, err := e.paths(setup.Set)
+	if err != nil {
+		return err
+	}
+	for _, probe := range setup.Probes {
+		t, err := newTrack(e, probe, paths)
+		if t != nil {
+			e.tracks = append(e.tracks, t)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", probe.Name, err)
+		}
+	}
+	if o.Pcap != nil {
+		e.links = links(e.tracks)
+		e.evidence, err = NewEvidence(o.Pcap, e.links...)
+	}
+	return err
+}
+
+// paths is every way to an address of the set. Addresses without one are
+// reported when they are asked.
+func (e *Engine) paths(set targets.Set) ([]Path, error) {
+	known := map[wayKey]bool{}
+	var paths []Path
+	var reason error
+	steps := 0
+	for _, r := range set.Ranges() {
+		for addr := r.From(); addr.IsValid() && addr.Compare(r.To()) <= 0 && steps < maxPaths; steps++ {
+			path, err := e.router.Path(addr)
+			if err != nil {
+				reason = err
+				addr = addr.Next()
+				continue
+			}
+			if path.Loopback() && addr.Is4() {
+				return nil, fmt.Errorf("%s is this machine itself, which loses IPv4 frames on %s: use --engine socket", addr, path.Interface)
+			}
+			if k := keyOfPath(path); !known[k] {
+				known[k] = true
+				paths = append(paths, path)
+			}
+			addr = netipx.PrefixLastIP(path.Prefix).Next()
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no way to any target: %w", reason)
+	}
+	return paths, nil
+}
+
+// links are the interfaces that anything is received from.
+func links(tracks []*track) []Link {
+	var list []Link
+	for _, t := range tracks {
+		for name, ring := range t.rings {
+			l := Link{Name: name, Type: ring.LinkType()}
+			if !slices.Contains(list, l) {
+				list = append(list, l)
+			}
+		}
+	}
+	return list
+}
+
+// Name implements scanner.Engine.
+func (e *Engine) Name() string { return "raw" }
+
+// Detail implements scanner.Engine: which senders are used, and what was
+// passed over.
+func (e *Engine) Detail() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var senders []string
+	for _, t := range e.tracks {
+		for _, w := range t.ways {
+			senders = append(senders, fmt.Sprintf("%s over %s by sender %s", t.probe.Name, w.path.Interface, w.sender.Name()))
+		}
+	}
+	all := append(senders, e.notes...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Losses implements scanner.Engine.
+func (e *Engine) Losses() scanner.Losses {
+	var l scanner.Losses
+	for _, t := range e.tracks {
+		for _, r := range t.rings {
+			n, err := r.Dropped()
+			if err == nil {
+				l.Received += n
+			}
+		}
+		l.Sent += t.dropped()
+	}
+	return l
+}
+
+// Keep writes the frames of an address into the capture, under the finding's
+// name.
+func (e *Engine) Keep(addr netip.Addr, finding string) error {
+	if e.evidence == nil {
+		return nil
+	}
+	return e.evidence.Keep(addr, finding)
+}
+
+// remember keeps a verified reply, and the question as it was sent, until the
+// address turns out to be a finding.
+func (e *Engine) remember(t *track, name string, asked netip.Addr, p *Packet) {
+	link := slices.IndexFunc(e.links, func(l Link) bool { return l.Name == name })
+	for _, w := range t.ways {
+		if w.path.Interface != name || !w.template.Takes(Frame{Dst: asked}) {
+			continue
+		}
+		question := w.template.Append(nil)
+		w.template.Patch(question, t.frame(asked))
+		e.evidence.Add(asked, Captured{Link: link, At: p.At, Frame: question, Wire: len(question)})
+		break
+	}
+	e.evidence.Add(asked, Captured{Link: link, At: p.At, Frame: p.Frame, Wire: p.Wire})
+}
+
+// Close gives everything back.
+func (e *Engine) Close() error {
+	var all []error
+	for _, t := range e.tracks {
+		all = append(all, t.close())
+	}
+	if e.router != nil {
+		all = append(all, e.router.Close())
+	}
+	if e.neighbours != nil {
+		all = append(all, e.neighbours.Close())
+	}
+	return errors.Join(all...)
+}
+
+// Discover implements scanner.Engine.
+func (e *Engine) Discover(ctx context.Context, job scanner.Job) error {
+	for _, t := range e.tracks {
+		if t.probe.Name == job.Probe.Name {
+			return t.discover(ctx, job)
+		}
+	}
+	return fmt.Errorf("engine raw: probe %s was not prepared", job.Probe.Name)
+}
+
+// discover makes one pass: receivers first, then the questions.
+func (t *track) discover(ctx context.Context, job scanner.Job) error {
+	var receivers sync.WaitGroup
+	var stop atomic.Bool
+	for name, ring := range t.rings {
+		receivers.Go(func() { t.receive(name, ring, job, &stop) })
+	}
+	err := t.send(ctx, job)
+	scanner.Listen(job)
+	stop.Store(true)
+	receivers.Wait()
+	return err
+}
+
+// receive hands out what comes back on one interface until stop is set.
+func (t *track) receive(name string, ring *Ring, job scanner.Job, stop *atomic.Bool) {
+	const look = 50 * time.Millisecond
+	for !stop.Load() {
+		if err := ring.Read(time.Now().Add(look), func(p *Packet) { t.take(name, job, p) }); err != nil {
+			job.Report(scanner.Event{Kind: scanner.Retried, Err: err})
+			time.Sleep(look)
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package raw
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/google/gopacket/layers"
+	"golang.org/x/sys/unix"
+)
+
+// The ring of TPACKET_V3 (linux/if_packet.h, and packet_mmap.rst in the
+// kernel's documentation) is blocks that the kernel fills and hands over one
+// at a time: when full, or when ringTimeout has passed since the first packet
+// in it, so that a single answer does not wait for others. 8 MiB is 50,000
+// answers, more than this machine takes in while the reader is kept waiting.
+const (
+	ringBlock   = 256 << 10
+	ringBlocks  = 32
+	ringFrame   = 2048 // only a divisor of the block: frames are packed
+	ringTimeout = 10   // milliseconds
+)
+
+// Ring receives from one interface through a ring of memory that is shared
+// with the kernel.
+type Ring struct {
+	name    string
+	file    *os.File // the socket, watched by the runtime's poller
+	conn    syscall.RawConn
+	decoder *Decoder
+	ready   func(fd uintptr) bool // awaits a block; kept, so that Read need not make it
+	failure error                 // what ready found instead
+
+	reading sync.Mutex // held by Read; whoever unmaps the memory needs it
+	memory  []byte
+	block   int // the next that the kernel hands over
+	packet  Packet
+
+	closed   atomic.Bool
+	counting sync.Mutex // of drops; the kernel forgets what it has told
+	dropped  uint64
+}
+
+// NewRing starts to receive what can answer questions that left by an
+// interface from one of the ports; see Filter. It needs CAP_NET_RAW.
+func NewRing(interfaceName string, ports PortRange, families ...Family) (*Ring, error) {
+	r, err := newRing(interfaceName, ports, families)
+	if err != nil {
+		return nil, fmt.Errorf("receive on %s: %w", interfaceName, err)
+	}
+	return r, nil
+}
+
+func newRing(name string, ports PortRange, families []Family) (*Ring, error) {
+	// Protocol 0: nothing is received before bind names one.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	r := &Ring{name: name, file: os.NewFile(uintptr(fd), "packet socket on "+name)}
+	r.ready = r.await
+	if err := r.open(fd, ports, families); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Ring) open(fd int, ports PortRange, families []Family) error {
+	device, err := net.InterfaceByName(r.name)
+	if err != nil {
+		return err
+	}
+	link, err := linkType(fd, r.name)
+	if err != nil {
+		return err
+	}
+	if r.decoder, err = NewDecoder(link); err != nil {
+		return err
+	}
+	program, err := Filter(link, ports, families...)
+	if err != nil {
+		return err
+	}
+	if err := attachFilter(fd, program); err != nil {
+		return err
+	}
+	if err := r.share(fd); err != nil {
+		return err
+	}
+	if r.conn, err = r.file.SyscallConn(); err != nil {
+		return err
+	}
+	// Since Linux 4.20; before, decode leaves out what we sent.
+	_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+	all := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL))
+	address := &unix.SockaddrLinklayer{Protocol: all, Ifindex: device.Index}
+	return os.NewSyscallError("bind", unix.Bind(fd, address))
+}
+
+// share sets up the ring and maps it.
+func (r *Ring) share(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+		return os.NewSyscallError("setsockopt PACKET_VERSION", err)
+	}
+	request := &unix.TpacketReq3{
+		Block_size: ringBlock, Block_nr: ringBlocks,
+		Frame_size: ringFrame, Frame_nr: ringBlock / ringFrame * ringBlocks,
+		Retire_blk_tov: ringTimeout,
+	}
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, request); err != nil {
+		return os.NewSyscallError("setsockopt PACKET_RX_RING", err)
+	}
+	memory, err := unix.Mmap(fd, 0, ringBlock*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	r.memory = memory
+	return os.NewSyscallError("mmap", err)
+}
+
+// LinkType is what every Packet.Frame begins with.
+func (r *Ring) LinkType() layers.LinkType {
+	if r.decoder.link == nil {
+		return layers.LinkTypeRaw
+	}
+	return layers.LinkTypeEthernet
+}
+
+// Read implements Receiver. An interface that goes down is an error.
+func (r *Ring) Read(deadline time.Time, got func(*Packet)) error {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if r.memory == nil {
+		return net.ErrClosed
+	}
+	if err := r.file.SetReadDeadline(deadline); err != nil {
+		return r.ended(err)
+	}
+	for {
+		r.failure = nil
+		if err := r.conn.Read(r.ready); err != nil {
+			return r.ended(err)
+		}
+		if r.failure != nil {
+			return r.ended(r.failure)
+		}
+		for r.full() {
+			r.take(got)
+			if r.closed.Load() {
+				return net.ErrClosed
+			}
+			if time.Now().After(deadline) {
+				return nil
+			}
+		}
+	}
+}
+
+// ended turns why reading ended into what Read returns.
+func (r *Ring) ended(err error) error {
+	switch {
+	case r.closed.Load():
+		return net.ErrClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil
+	}
+	return fmt.Errorf("receive on %s: %w", r.name, err)
+}
+
+// await reports whether there is no point in waiting longer.
+func (r *Ring) await(fd uintptr) bool {
+	if r.full() {
+		return true
+	}
+	// An error, of the interface for instance, also makes the socket readable.
+	code, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil:
+		r.failure = os.NewSyscallError("getsockopt SO_ERROR", err)
+	case code != 0:
+		r.failure = syscall.Errno(code)
+	}
+	return r.failure != nil
+}
+
+// header is of the current block: struct tpacket_block_desc.
+func (r *Ring) header() (*unix.TpacketHdrV1, []byte) {
+	b := r.memory[r.block*ringBlock:][:ringBlock]
+	d := (*unix.TpacketBlockDesc)(unsafe.Pointer(&b[0]))
+	return (*unix.TpacketHdrV1)(unsafe.Pointer(&d.Hdr)), b
+}
+
+// full reports whether the current block is ours. The status is what orders
+// the kernel's writes and our reads.
+func (r *Ring) full() bool {
+	h, _ := r.header()
+	return atomic.LoadUint32(&h.Block_status)&unix.TP_STATUS_USER != 0
+}
+
+// take reads the current block and gives it back.
+func (r *Ring) take(got func(*Packet)) {
+	h, b := r.header()
+	at := h.Offset_to_first_pkt
+	for range h.Num_pkts {
+		p := (*unix.Tpacket3Hdr)(unsafe.Pointer(&b[at]))
+		if r.decode(b[at:], p) {
+			got(&r.packet)
+		}
+		at += p.Next_offset
+	}
+	atomic.StoreUint32(&h.Block_status, unix.TP_STATUS_KERNEL)
+	r.block = (r.block + 1) % ringBlocks
+}
+
+// decode reads one packet of a block; b begins with its header.
+func (r *Ring) decode(b []byte, h *unix.Tpacket3Hdr) bool {
+	// struct sockaddr_ll follows; the header's size is a multiple of TPACKET_ALIGNMENT.
+	from := (*unix.RawSockaddrLinklayer)(unsafe.Pointer(&b[unix.SizeofTpacket3Hdr]))
+	if from.Pkttype == unix.PACKET_OUTGOING {
+		return false
+	}
+	frame := b[h.Mac:][:h.Snaplen:h.Snaplen]
+	if !r.decoder.Decode(frame, time.Unix(int64(h.Sec), int64(h.Nsec)), &r.packet) {
+		return false
+	}
+	r.packet.Wire = int(h.Len)
+	if h.Status&unix.TP_STATUS_VLAN_VALID != 0 {
+		r.packet.Wire += 4 // the tag that the kernel took out: IEEE 802.1Q-2018, 9.3
+	}
+	return true
+}
+
+// Dropped implements Receiver. It answers after Close, too.
+func (r *Ring) Dropped() (uint64, error) {
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	if r.closed.Load() {
+		return r.dropped, nil
+	}
+	err := r.count()
+	return r.dropped, err
+}
+
+// count adds what the kernel has counted since it was last asked.
+func (r *Ring) count() error {
+	var stats *unix.TpacketStatsV3
+	var err error
+	if control := r.conn.Control(func(fd uintptr) {
+		stats, err = unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	}); control != nil {
+		return fmt.Errorf("count drops on %s: %w", r.name, control)
+	}
+	if err != nil {
+		return fmt.Errorf("count drops on %s: %w", r.name, os.NewSyscallError("getsockopt PACKET_STATISTICS", err))
+	}
+	r.dropped += uint64(stats.Drops)
+	return nil
+}
+
+// Close implements Receiver.
+func (r *Ring) Close() error {
+	count, first := r.stop()
+	if !first {
+		return nil
+	}
+	err := r.file.Close() // wakes Read
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if r.memory != nil {
+		err = errors.Join(err, os.NewSyscallError("munmap", unix.Munmap(r.memory)))
+		r.memory = nil
+	}
+	return errors.Join(count, err)
+}
+
+// stop counts for the last time.
+func (r *Ring) stop() (err error, first bool) {
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	if r.closed.Load() {
+		return nil, false
+	}
+	if r.conn != nil {
+		err = r.count()
+	}
+	r.closed.Store(true)
+	return err, true
+}

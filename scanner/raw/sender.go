@@ -1,0 +1,58 @@
+package raw
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Auto asks NewSender for the best sender that works here.
+const Auto = "auto"
+
+// errNotBuilt is why there is no AF_XDP sender: it would lie between two that
+// there are, in speed and in what it needs.
+var errNotBuilt = errors.New("not built: use xdp or packet")
+
+// senderKind is one way to send.
+type senderKind struct {
+	name string
+	open func(Path, *Template) (Sender, error)
+}
+
+// NewSender opens a sender for frames of t on the interface of path. want is
+// Auto, for the best that works, or the name of one, which then must work. With
+// Auto, skipped says what was passed over and why.
+func NewSender(path Path, t *Template, want string) (s Sender, skipped []string, err error) {
+	return openSender(senderKinds(), path, t, want)
+}
+
+func openSender(kinds []senderKind, path Path, t *Template, want string) (s Sender, skipped []string, err error) {
+	if want == "afxdp" {
+		return nil, nil, fmt.Errorf("open sender afxdp: %w", errNotBuilt)
+	}
+	for _, kind := range kinds {
+		if want != Auto && want != kind.name {
+			continue
+		}
+		s, err = kind.open(path, t)
+		if err == nil {
+			return s, skipped, nil
+		}
+		if want == kind.name {
+			return nil, nil, fmt.Errorf("open sender %s: %w", kind.name, err)
+		}
+		skipped = append(skipped, fmt.Sprintf("%s: %v", kind.name, err))
+	}
+	switch {
+	case len(kinds) == 0:
+		return nil, nil, ErrUnsupported
+	case len(skipped) == 0:
+		return nil, nil, fmt.Errorf("open sender %q: unknown", want)
+	}
+	return nil, skipped, fmt.Errorf("open sender: none works: %s", strings.Join(skipped, "; "))
+}
+
+// errForeign means that a frame cannot be made from the sender's template.
+func errForeign(f Frame) error {
+	return fmt.Errorf("send to %v: not of the template's address family", f.Dst)
+}

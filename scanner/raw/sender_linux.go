@@ -1,0 +1,9 @@
+package raw
+
+// senderKinds is every sender, the best one first.
+func senderKinds() []senderKind {
+	return []senderKind{
+		{name: "xdp", open: newXDPSender},
+		{name: "packet", open: newPacketSender},
+	}
+}

@@ -1,0 +1,231 @@
+package raw
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// xdpSlots is how many frames one system call sends: setting up a run
+	// costs as much as some tens of frames.
+	xdpSlots = 256
+	// xdpBatch is how many frames the kernel makes before it hands them to the
+	// driver: with more, short rings overflow before they are emptied.
+	xdpBatch = 64
+)
+
+// xdpSender lets the kernel transmit: BPF_PROG_RUN in live frame mode
+// (Documentation/bpf/bpf_prog_run.rst) runs a small XDP program over frames
+// that the kernel makes itself. The program copies the next frame from memory
+// that it shares with this sender, and redirects it to the interface. There is
+// one system call for hundreds of frames, no socket buffer and no copy to the
+// kernel.
+type xdpSender struct {
+	t        *Template
+	frames   *ebpf.Map
+	prog     *ebpf.Program
+	memory   []byte  // of frames: xdpHeader, then the slots
+	next     *uint32 // in memory: the slot that the program takes next
+	slots    [xdpSlots][]byte
+	run      progRun
+	anchor   *xdpAnchor
+	counters *counters
+	watch    *xdpWatch // nil: the kernel does not let us
+}
+
+// The shared memory begins with next, and what the program is told of every
+// frame (struct xdp_md). They fill a cache line, so that the program's writes
+// do not disturb the slots.
+const (
+	xdpHeader = 64
+	xdpMeta   = 8 // offset of struct xdp_md
+)
+
+// frameMeta is struct xdp_md (linux/bpf.h), as it is given to BPF_PROG_RUN.
+type frameMeta struct {
+	data, dataEnd, dataMeta         uint32
+	ingress, rxQueue, egressIfindex uint32
+}
+
+// progRun is the member "test" of union bpf_attr (linux/bpf.h).
+type progRun struct {
+	progFD, retval          uint32
+	dataSizeIn, dataSizeOut uint32
+	dataIn, dataOut         uint64
+	repeat, duration        uint32
+	ctxSizeIn, ctxSizeOut   uint32
+	ctxIn, ctxOut           uint64
+	flags, cpu              uint32
+	batchSize, _            uint32
+}
+
+func newXDPSender(path Path, t *Template) (_ Sender, err error) {
+	if err := xdpTakes(path, t); err != nil {
+		return nil, err
+	}
+	s := &xdpSender{t: t}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := s.load(path); err != nil {
+		return nil, err
+	}
+	if s.counters, err = newCounters(path.Index); err != nil {
+		return nil, err
+	}
+	s.watch, _ = newXDPWatch() // the interface's counters remain
+	return s, s.try()
+}
+
+// load puts program and shared memory into the kernel.
+func (s *xdpSender) load(path Path) (err error) {
+	size := s.t.Len()
+	stride := (size + 7) &^ 7
+	if s.frames, err = newFrameMap(xdpHeader + xdpSlots*stride); err != nil {
+		return err
+	}
+	s.prog, err = ebpf.NewProgram(frameProgram(s.frames.FD(), size, stride, path.Index))
+	if err != nil {
+		return fmt.Errorf("load xdp program: %w", orCapability(err))
+	}
+	s.memory, err = unix.Mmap(s.frames.FD(), 0, xdpHeader+xdpSlots*stride, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("share memory with xdp program: %w", err)
+	}
+	s.next = (*uint32)(unsafe.Pointer(&s.memory[0]))
+	for i := range s.slots {
+		at := xdpHeader + i*stride
+		s.slots[i] = s.memory[at : at+size : at+size]
+		copy(s.slots[i], s.t.frame)
+	}
+	meta := (*frameMeta)(unsafe.Pointer(&s.memory[xdpMeta]))
+	*meta = frameMeta{dataEnd: uint32(size), ingress: uint32(path.Index)}
+	s.run = progRun{
+		progFD:     uint32(s.prog.FD()),
+		dataSizeIn: uint32(size),
+		dataIn:     address(&s.slots[0][0]),
+		ctxSizeIn:  uint32(unsafe.Sizeof(*meta)),
+		ctxIn:      address(&s.memory[xdpMeta]),
+		flags:      unix.BPF_F_TEST_XDP_LIVE_FRAMES,
+		batchSize:  xdpBatch,
+	}
+	s.anchor, err = newXDPAnchor(s.prog)
+	return err
+}
+
+// address is for the kernel, of memory that is mapped: it does not move.
+func address(p *byte) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
+
+// try runs the program without a frame to take: it drops what the kernel made.
+// So nothing is sent, but everything that the kernel could refuse, it would.
+func (s *xdpSender) try() error {
+	atomic.StoreUint32(s.next, xdpSlots)
+	s.run.repeat = 1
+	if errno := s.call(); errno != 0 {
+		return fmt.Errorf("run xdp program: %w (live frames need Linux 5.18)", errno)
+	}
+	return nil
+}
+
+func (s *xdpSender) Name() string { return "xdp" }
+
+// Send implements Sender.
+func (s *xdpSender) Send(frames []Frame) (int, error) {
+	sent := 0
+	for sent < len(frames) {
+		batch := frames[sent:min(sent+xdpSlots, len(frames))]
+		for i := range batch {
+			if !s.t.Takes(batch[i]) {
+				batch = batch[:i]
+				break
+			}
+			s.t.put(s.slots[i], &batch[i])
+		}
+		if len(batch) == 0 {
+			return sent, errForeign(frames[sent])
+		}
+		n, err := s.transmit(len(batch))
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// transmit runs the program over the first n slots. A signal ends a run early,
+// between two batches; next says how far it came.
+func (s *xdpSender) transmit(n int) (int, error) {
+	atomic.StoreUint32(s.next, 0)
+	for done := 0; done < n; {
+		s.run.repeat = uint32(n - done)
+		errno := s.call()
+		before := done
+		done = int(atomic.LoadUint32(s.next))
+		switch {
+		case errno != 0 && errno != unix.EINTR:
+			return done, os.NewSyscallError("bpf", errno)
+		case errno == 0 && done == before:
+			return done, errors.New("run xdp program: it took no frame")
+		}
+	}
+	return n, nil
+}
+
+func (s *xdpSender) call() unix.Errno {
+	_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_RUN, uintptr(unsafe.Pointer(&s.run)), unsafe.Sizeof(s.run))
+	runtime.KeepAlive(s)
+	return errno
+}
+
+// Dropped implements Sender. What the driver did not take the kernel drops, and
+// not every driver counts that; what is lost later only the driver counts. The
+// larger number is the least that was lost.
+func (s *xdpSender) Dropped() (uint64, error) {
+	lost, err := s.counters.lost()
+	if s.watch != nil {
+		lost = max(lost, s.watch.lost())
+	}
+	return lost, err
+}
+
+func (s *xdpSender) Close() error {
+	var errs []error
+	if s.watch != nil {
+		errs = append(errs, s.watch.Close())
+	}
+	if s.counters != nil {
+		s.counters.Close()
+	}
+	if s.anchor != nil {
+		errs = append(errs, s.anchor.Close())
+	}
+	if s.memory != nil {
+		errs = append(errs, unix.Munmap(s.memory))
+		s.memory = nil
+	}
+	if s.prog != nil {
+		errs = append(errs, s.prog.Close())
+	}
+	if s.frames != nil {
+		errs = append(errs, s.frames.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// orCapability adds to a refusal what would lift it.
+func orCapability(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w (needs CAP_BPF and CAP_NET_ADMIN)", err)
+	}
+	return err
+}

@@ -1,0 +1,350 @@
+package raw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/scanner"
+)
+
+// How many source ports a probe asks from. Over UDP the request ID holds 16
+// bits of the cookie and the port the rest; over TCP the sequence number holds
+// 32, and the ports only keep firewalls from taking one question for another.
+const (
+	udpPorts = 4
+	tcpPorts = 64
+)
+
+// track is one probe on the wire: its ports, its ways to the targets, and what
+// listens for answers.
+type track struct {
+	*verifier
+	engine *Engine
+	held   *Held
+	ways   map[wayKey]*way
+	rings  map[string]*Ring // by interface
+
+	last  Path // the way of the last question: the next is likely to go there too
+	lastW *way
+	batch []scanner.Question
+	lost  uint64 // frames that interfaces had dropped when last looked
+	look  time.Time
+}
+
+// way is one template and the sender that sends it.
+type way struct {
+	path     Path
+	template *Template
+	sender   Sender
+	frames   []Frame
+	asked    []scanner.Question
+}
+
+// wayKey tells ways apart.
+type wayKey struct {
+	index  int
+	source netip.Addr
+	next   [6]byte
+}
+
+func keyOfPath(p Path) wayKey {
+	k := wayKey{index: p.Index, source: p.Source}
+	copy(k.next[:], p.NextMAC)
+	return k
+}
+
+func newTrack(e *Engine, probe probes.Probe, paths []Path) (*track, error) {
+	t := &track{engine: e, ways: map[wayKey]*way{}, rings: map[string]*Ring{}}
+	if err := t.takePorts(e, probe, paths); err != nil {
+		return t, err
+	}
+	for _, path := range paths {
+		if _, err := t.way(path); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func (t *track) takePorts(e *Engine, probe probes.Probe, paths []Path) (err error) {
+	var sources []netip.Addr
+	known := map[netip.Addr]bool{}
+	for _, p := range paths {
+		if !known[p.Source] {
+			known[p.Source] = true
+			sources = append(sources, p.Source)
+		}
+	}
+	count := tcpPorts
+	if probe.Transport == exposure.UDP {
+		count = udpPorts
+	}
+	if t.held, err = HoldPorts(sources, count); err != nil {
+		return err
+	}
+	t.verifier = newVerifier(probe, t.held.Ports(), e.cookies)
+	if e.pcap {
+		t.witness = func(on string, asked netip.Addr, p *Packet) { e.remember(t, on, asked, p) }
+	}
+	return nil
+}
+
+// way returns what sends on a path; the first time, it opens it.
+func (t *track) way(path Path) (*way, error) {
+	if w := t.ways[keyOfPath(path)]; w != nil {
+		return w, nil
+	}
+	template, err := t.template(path)
+	if err != nil {
+		return nil, err
+	}
+	if t.rings[path.Interface] == nil {
+		ring, err := NewRing(path.Interface, t.held.Range(), IPv4, IPv6)
+		if err != nil {
+			return nil, err
+		}
+		t.rings[path.Interface] = ring
+	}
+	sender, skipped, err := NewSender(path, template, t.engine.sender)
+	t.engine.mu.Lock()
+	t.engine.notes = append(t.engine.notes, skipped...)
+	t.engine.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	w := &way{path: path, template: template, sender: sender}
+	t.ways[keyOfPath(path)] = w
+	return w, nil
+}
+
+func (t *track) template(path Path) (*Template, error) {
+	if t.probe.Transport == exposure.UDP {
+		return NewUDPTemplate(path, t.probe.Port, t.probe.Discover(nil, 0), 0)
+	}
+	return NewSYNTemplate(path, t.probe.Port)
+}
+
+func (t *track) close() error {
+	var all []error
+	for _, w := range t.ways {
+		all = append(all, w.sender.Close())
+	}
+	for _, r := range t.rings {
+		all = append(all, r.Close())
+	}
+	if t.held != nil {
+		all = append(all, t.held.Close())
+	}
+	return errors.Join(all...)
+}
+
+// send asks every question of the job.
+func (t *track) send(ctx context.Context, job scanner.Job) error {
+	t.batch = t.batch[:0]
+	var onLink []scanner.Question
+	size := t.engine.gate.MaxBatch()
+	for q := range job.Questions {
+		if !t.last.Prefix.IsValid() || !t.last.Prefix.Contains(q.Addr) {
+			if err := t.turn(q.Addr); err != nil {
+				job.Report(scanner.Event{Kind: scanner.Failed, Addr: q.Addr, Question: q, Err: routeCause(err)})
+				continue
+			}
+		}
+		if t.last.PerHost() {
+			if onLink = append(onLink, q); len(onLink) == onLinkBatch {
+				if err := t.sendOnLink(ctx, job, onLink); err != nil {
+					return quietly(ctx, err)
+				}
+				onLink = onLink[:0]
+			}
+			continue
+		}
+		t.add(q, [6]byte{})
+		if len(t.batch) >= size {
+			if err := t.flush(ctx, job); err != nil {
+				return quietly(ctx, err)
+			}
+			size = t.engine.gate.MaxBatch() // it follows the rate, which drops may lower
+		}
+	}
+	if err := t.sendOnLink(ctx, job, onLink); err != nil {
+		return quietly(ctx, err)
+	}
+	return quietly(ctx, t.flush(ctx, job))
+}
+
+// quietly makes an interrupt no error.
+func quietly(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// turn finds the way to an address.
+func (t *track) turn(addr netip.Addr) error {
+	path, err := t.engine.router.Path(addr)
+	if err != nil {
+		return err
+	}
+	w, err := t.way(path)
+	if err != nil {
+		return err
+	}
+	t.last, t.lastW = path, w
+	return nil
+}
+
+func (t *track) add(q scanner.Question, next [6]byte) {
+	f := t.ask(q)
+	f.NextMAC = next
+	t.lastW.frames = append(t.lastW.frames, f)
+	t.lastW.asked = append(t.lastW.asked, q)
+	t.batch = append(t.batch, q)
+}
+
+// onLinkBatch is how many neighbours are looked for at a time.
+const onLinkBatch = 32
+
+// sendOnLink finds the Ethernet address of each target first. One that nobody
+// answers for stays silent, as it would behind a router.
+func (t *track) sendOnLink(ctx context.Context, job scanner.Job, list []scanner.Question) error {
+	if len(list) == 0 {
+		return nil
+	}
+	byAddr := map[netip.Addr]scanner.Question{}
+	var addrs []netip.Addr
+	for _, q := range list {
+		byAddr[q.Addr] = q
+		addrs = append(addrs, q.Addr)
+	}
+	for n := range t.engine.neighbours.Resolve(ctx, t.last, addrs) {
+		q := byAddr[n.Addr]
+		switch {
+		case n.Err == nil:
+			if err := t.turn(q.Addr); err != nil {
+				return err
+			}
+			t.add(q, [6]byte(n.MAC))
+		case ctx.Err() != nil:
+			job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
+		case !errors.Is(n.Err, ErrNoNeighbour):
+			job.Report(scanner.Event{Kind: scanner.Failed, Addr: q.Addr, Question: q, Err: n.Err})
+		}
+	}
+	return t.flush(ctx, job)
+}
+
+// flush passes the batch through the gate and sends it.
+func (t *track) flush(ctx context.Context, job scanner.Job) error {
+	if len(t.batch) == 0 {
+		return nil
+	}
+	defer func() { t.batch = t.batch[:0] }()
+	bytes := wireBytes(t.probe)
+	for list := t.batch; len(list) > 0; {
+		n := min(len(list), t.engine.gate.MaxBatch())
+		if err := t.engine.gate.PassBatch(ctx, list[:n], bytes); err != nil {
+			for _, q := range t.batch {
+				job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
+			}
+			for _, w := range t.ways {
+				w.frames, w.asked = w.frames[:0], w.asked[:0]
+			}
+			return err
+		}
+		list = list[n:]
+	}
+	for _, w := range t.ways {
+		if err := w.flush(job.Report); err != nil {
+			return err
+		}
+	}
+	t.watch()
+	return nil
+}
+
+// wireBytes is what a question and the answer to it take on the wire.
+func wireBytes(p probes.Probe) int {
+	const headers = 14 + 20 + 8
+	if p.Transport == exposure.UDP {
+		return 2*headers + len(p.Utterances[0].Bytes) + p.DiscoverReplyBytes
+	}
+	return 74 + 74 // a SYN and a SYN-ACK with their options
+}
+
+// sendTries is how often a full queue is tried again.
+const sendTries = 5
+
+// flush sends what waits. A full queue is waited for; an interface that is down
+// ends the pass, since nothing else can be sent either.
+func (w *way) flush(report func(scanner.Event)) error {
+	frames, asked := w.frames, w.asked
+	w.frames, w.asked = w.frames[:0], w.asked[:0]
+	for tries := 0; len(frames) > 0; {
+		n, err := w.sender.Send(frames)
+		frames, asked = frames[n:], asked[n:]
+		if n > 0 {
+			tries = 0
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, syscall.ENETDOWN) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV) {
+			for _, q := range asked {
+				report(scanner.Event{Kind: scanner.Failed, Addr: q.Addr, Question: q, Err: syscall.ENETDOWN})
+			}
+			return fmt.Errorf("interface %s: %w", w.path.Interface, err)
+		}
+		if tries++; tries < sendTries {
+			report(scanner.Event{Kind: scanner.Retried, Addr: asked[0].Addr, Question: asked[0], Err: err})
+			time.Sleep(time.Millisecond << (2 * tries))
+			continue
+		}
+		report(scanner.Event{Kind: scanner.Failed, Addr: asked[0].Addr, Question: asked[0], Err: err})
+		frames, asked, tries = frames[1:], asked[1:], 0
+	}
+	return nil
+}
+
+// watchEvery is how often the interfaces' counters are read while sending.
+const watchEvery = 20 * time.Millisecond
+
+// watch slows the sweep down when interfaces drop what they are given.
+func (t *track) watch() {
+	now := time.Now()
+	if now.Sub(t.look) < watchEvery {
+		return
+	}
+	t.look = now
+	lost := t.dropped()
+	t.engine.gate.Ease(lost > t.lost)
+	t.lost = lost
+}
+
+// dropped is how many frames the interfaces have dropped so far.
+func (t *track) dropped() uint64 {
+	var sum uint64
+	for _, w := range t.ways {
+		n, err := w.sender.Dropped()
+		if err == nil {
+			sum += n
+		}
+	}
+	return sum
+}
+
+func routeCause(err error) error {
+	for _, known := range []error{ErrNoRoute, ErrNoNeighbour} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return err
+}

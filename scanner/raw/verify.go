@@ -1,0 +1,155 @@
+package raw
+
+import (
+	"bytes"
+	"math"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/scanner"
+)
+
+// verifier tells answers to one probe's questions from everything else, by
+// computing the cookie of the endpoint again.
+type verifier struct {
+	probe   probes.Probe
+	ports   []uint16
+	cookies scanner.Cookies
+	// recent is who was last asked from each port with each request ID, by
+	// index + 1, for replies that come from an address that was not asked. It
+	// is small enough to stay in a processor's cache, since every question
+	// writes to it somewhere.
+	recent [][]atomic.Uint32
+	// witness is shown what verified; nil: nobody.
+	witness func(on string, asked netip.Addr, p *Packet)
+}
+
+func newVerifier(probe probes.Probe, ports []uint16, cookies scanner.Cookies) *verifier {
+	v := &verifier{probe: probe, ports: ports, cookies: cookies}
+	if probe.Transport == exposure.UDP {
+		for range ports {
+			v.recent = append(v.recent, make([]atomic.Uint32, 1<<16))
+		}
+	}
+	return v
+}
+
+// cookie returns which port and token belong to an address.
+func (v *verifier) cookie(addr netip.Addr) (port int, token uint32) {
+	c := v.cookies.Of(addr, v.probe.Port)
+	port, token = int(c>>32)%len(v.ports), uint32(c)
+	if v.recent != nil {
+		token &= 0xffff
+	}
+	return port, token
+}
+
+// ask returns the frame that asks a question, and remembers who was asked.
+func (v *verifier) ask(q scanner.Question) Frame {
+	port, token := v.cookie(q.Addr)
+	if v.recent != nil {
+		v.recent[port][token].Store(uint32(min(q.Index+1, math.MaxUint32)))
+	}
+	return Frame{Dst: q.Addr, SrcPort: v.ports[port], Token: token}
+}
+
+// take verifies a packet by computing the cookie of the endpoint again, and
+// reports what it means.
+func (v *verifier) take(on string, job scanner.Job, p *Packet) {
+	port := slices.Index(v.ports, p.To.Port())
+	if port < 0 {
+		return // another process's
+	}
+	switch p.Kind {
+	case UDPReply:
+		v.takeUDP(on, job, port, p)
+	case SYNACK, RST:
+		v.takeTCP(on, job, port, p)
+	case Unreachable:
+		v.takeUnreachable(job, port, p)
+	}
+}
+
+func (v *verifier) takeUDP(on string, job scanner.Job, port int, p *Packet) {
+	if v.probe.Transport != exposure.UDP {
+		return
+	}
+	id, ok := v.probe.Recognise(p.Payload)
+	asked := p.From.Addr()
+	if wantPort, want := v.cookie(asked); ok && (wantPort != port || want != uint32(id)) {
+		// Not from the address that was asked with this ID; who was?
+		index := v.recent[port][id].Load()
+		if ok = index > 0 && index < math.MaxUint32; ok {
+			asked = job.Addr(uint64(index) - 1)
+		}
+	}
+	if !ok {
+		job.Report(scanner.Event{Kind: scanner.Unverified, Addr: asked})
+		return
+	}
+	v.show(on, asked, p)
+	first := probes.First{From: p.From, Datagram: bytes.Clone(p.Payload)}
+	job.Report(scanner.Event{Kind: scanner.Answered, Addr: asked, First: first})
+}
+
+// takeTCP: a SYN-ACK or reset is ours when it acknowledges our sequence number
+// (RFC 9293, section 3.10.7.3).
+func (v *verifier) takeTCP(on string, job scanner.Job, port int, p *Packet) {
+	if v.probe.Transport != exposure.TCP {
+		return
+	}
+	asked := p.From.Addr()
+	wantPort, sequence := v.cookie(asked)
+	if wantPort != port || p.From.Port() != v.probe.Port || p.Ack != sequence+1 {
+		job.Report(scanner.Event{Kind: scanner.Unverified, Addr: asked})
+		return
+	}
+	if p.Kind == RST {
+		job.Report(scanner.Event{Kind: scanner.Refused, Addr: asked})
+		return
+	}
+	v.show(on, asked, p)
+	job.Report(scanner.Event{Kind: scanner.Answered, Addr: asked})
+}
+
+// takeUnreachable: the quoted packet must be ours. All of it may not be quoted
+// (RFC 792 promises 8 bytes of UDP or TCP); what is must fiv.
+func (v *verifier) takeUnreachable(job scanner.Job, port int, p *Packet) {
+	asked := p.Asked.Addr()
+	wantPort, token := v.cookie(asked)
+	ours := wantPort == port && p.Asked.Port() == v.probe.Port
+	if v.probe.Transport == exposure.TCP {
+		ours = ours && p.Protocol == protocolTCP && p.Seq == token
+	} else {
+		ours = ours && p.Protocol == protocolUDP
+		if id, ok := v.probe.Recognise(p.Payload); ok {
+			ours = ours && uint32(id) == token
+		}
+	}
+	if !ours {
+		job.Report(scanner.Event{Kind: scanner.Unverified, Addr: asked})
+		return
+	}
+	job.Report(scanner.Event{Kind: scanner.Refused, Addr: asked, By: p.From.Addr()})
+}
+
+const (
+	protocolTCP = 6 // RFC 9293
+	protocolUDP = 17
+)
+
+// show hands a verified reply to the witness.
+func (v *verifier) show(on string, asked netip.Addr, p *Packet) {
+	if v.witness != nil {
+		v.witness(on, asked, p)
+	}
+}
+
+// frame is what asked an address.
+func (v *verifier) frame(addr netip.Addr) Frame {
+	port, token := v.cookie(addr)
+	return Frame{Dst: addr, SrcPort: v.ports[port], Token: token}
+}
