@@ -57,7 +57,7 @@ func convert(c *cli.Context) error {
 	case err != nil:
 		return usagef("convert: %w", err)
 	case status != exposure.Complete:
-		say(c.App.ErrWriter, "the report in %s is %s: part of its plan was not scanned", name, status)
+		say(c.App.ErrWriter, "the report in %s is %s", name, status)
 		return &exit{code: exitIncomplete}
 	}
 	return nil

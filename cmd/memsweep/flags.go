@@ -10,6 +10,7 @@ import (
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/report"
+	"github.com/memsweep/memsweep/scanner/raw"
 )
 
 // Categories of flags in the help.
@@ -17,6 +18,7 @@ const (
 	whatCategory   = "What to sweep"
 	howCategory    = "How"
 	whereCategory  = "From where"
+	rawCategory    = "With --engine raw"
 	outputCategory = "Output"
 )
 
@@ -28,7 +30,7 @@ func planFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "probe", Category: whatCategory, Usage: "ask with probe `NAME` only (memcached-udp, memcached-tcp; udp and tcp will do)"},
 		&cli.UintFlag{Name: "port", Aliases: []string{"p"}, Value: 11211, Category: whatCategory, Usage: "ask at port `N`"},
 		&cli.StringFlag{Name: "shard", Value: "1/1", Category: whatCategory, Usage: "sweep part `I/N` only; the N parts together are the whole"},
-		&cli.StringFlag{Name: "engine", Value: "socket", Category: howCategory, Usage: "`socket` needs no privileges"},
+		&cli.StringFlag{Name: "engine", Value: "socket", Category: howCategory, Usage: "`ENGINE`: socket needs no privileges; raw (Linux, CAP_NET_RAW) is for large networks"},
 		&cli.Float64Flag{Name: "rate", Aliases: []string{"r"}, Value: 1000, Category: howCategory, Usage: "send at most `N` packets a second, over all probes, retries included"},
 		&cli.StringFlag{Name: "bandwidth", Aliases: []string{"B"}, Category: howCategory, Usage: "and at most `N` bits a second, sent and expected back together (500K, 10M, 1G)"},
 		&cli.IntFlag{Name: "tries", Value: 2, Category: howCategory, Usage: "ask those who do not answer `N` times in all, each time a pass later"},
@@ -39,12 +41,25 @@ func planFlags() []cli.Flag {
 	}
 }
 
+// rawFlags say how the raw engine reaches the wire from this machine. They are
+// no part of the plan: another machine has other interfaces.
+func rawFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "sender", Value: raw.Auto, Category: rawCategory, Usage: "send by `NAME`: xdp, packet, or auto, the best that works"},
+		&cli.StringFlag{Name: "interface", Aliases: []string{"i"}, Category: rawCategory, Usage: "use interface `NAME` only"},
+		&cli.StringFlag{Name: "source", Category: rawCategory, Usage: "send from `ADDRESS`, one of this machine's"},
+		&cli.StringFlag{Name: "pcap", Category: rawCategory, Usage: "keep the packets of findings in `FILE` (pcapng)"},
+	}
+}
+
 func scanFlags() []cli.Flag {
-	return append(planFlags(),
+	return append(append(planFlags(), rawFlags()...),
 		&cli.StringSliceFlag{Name: "exclude", Category: whatCategory, Usage: "leave `TARGET` out (may be repeated, or separated by commas)"},
 		&cli.StringSliceFlag{Name: "exclude-file", Category: whatCategory, Usage: "leave out what is listed in `FILE`"},
 		&cli.StringFlag{Name: "scope", Category: whatCategory, Usage: "the owner's authorisation, `FILE`; needed for public addresses"},
 		&cli.Uint64Flag{Name: "count", Category: whatCategory, Usage: "confirm a sweep of more than 2^20 addresses by their exact number `N` (--dry-run prints it)"},
+		&cli.Float64Flag{Name: "min-hitrate", Category: howCategory, Usage: "stop when less than this `SHARE` of what was asked answers or refuses (0.001 is one in a thousand)"},
+		&cli.DurationFlag{Name: "max-duration", Category: howCategory, Usage: "stop after `TIME`; --resume goes on"},
 		&cli.StringFlag{Name: "resume", Category: howCategory, Usage: "go on from checkpoint `FILE`; only excludes may be added"},
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Category: howCategory, Usage: "print the plan and send nothing"},
 		&cli.StringFlag{Name: "vantage", Category: whereCategory, DefaultText: "this host's name", Usage: "call the place this sweep is run from `NAME`"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -61,6 +62,11 @@ func destinations(c *cli.Context) ([]destination, error) {
 	return list, nil
 }
 
+// anyFile reports whether a report goes to a file.
+func anyFile(list []destination) bool {
+	return slices.ContainsFunc(list, func(d destination) bool { return d.Path != "" })
+}
+
 func (d destination) with(format, path string) destination {
 	d.Format, d.Path = format, path
 	return d
@@ -92,12 +98,6 @@ type output struct {
 func openOutputs(c *cli.Context, list []destination) (*outputs, error) {
 	all := &outputs{}
 	for _, d := range list {
-		if f, ok := c.App.Writer.(*os.File); d.Path == "" && ok && wasClosed(f) {
-			if len(list) == 1 {
-				return nil, &exit{exitOutput, errors.New("stdout is closed: write the report with -o FILE")}
-			}
-			continue // whoever closed it does not want the table
-		}
 		o, err := openOutput(c, d)
 		if err != nil {
 			all.abort()
@@ -186,6 +186,18 @@ func (o *outputs) abort() {
 			out.file.Abort()
 		}
 	}
+}
+
+// discarded reports whether nobody may ever see the report: it goes to stdout
+// alone, and that was closed, or is the null device opened as the Go runtime
+// opens it in the place of a closed stream.
+func (o *outputs) discarded(c *cli.Context) bool {
+	for _, out := range o.list {
+		if f, ok := c.App.Writer.(*os.File); out.Path != "" || !ok || !wasClosed(f) {
+			return false
+		}
+	}
+	return true
 }
 
 // failures says which documents were not written.

@@ -43,6 +43,9 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			}
 		}
 	}
+	if slices.Contains(head, "--help") || slices.Contains(head, "-h") {
+		return head, nil // the help would take a positional for its topic
+	}
 	return append(append(head, "--"), positional...), nil
 }
 

@@ -170,9 +170,6 @@ func planFromFlags(c *cli.Context) (scanner.Plan, error) {
 		return p, fmt.Errorf("port %d: write a number from 1 to 65535", c.Uint("port"))
 	}
 	p.Port = uint16(c.Uint("port"))
-	if p.Engine != "socket" {
-		return p, fmt.Errorf("unknown engine %q: write --engine socket", p.Engine)
-	}
 	if !c.IsSet("seed") {
 		var b [8]byte
 		rand.Read(b[:]) // never fails

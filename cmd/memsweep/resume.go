@@ -53,6 +53,9 @@ func (r *request) readCheckpoint(c *cli.Context, f io.Reader) (err error) {
 	if err := r.readScope(c.String("scope")); err != nil {
 		return err
 	}
+	if was := r.resume.Scope; r.scope != nil && was != "" && was != r.scope.SHA256 {
+		r.warnings = append(r.warnings, fmt.Sprintf("scope %s is another than the sweep began under; what is left is held to this one", r.scope.Path))
+	}
 	if err := r.limitRate(true); err != nil {
 		return err
 	}

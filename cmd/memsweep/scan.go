@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -70,6 +71,8 @@ type sweepRun struct {
 	checkpoint string
 	worst      bool // a finding at or above failOn was seen
 	quiet      bool
+	pcap       *report.File // nil: not asked for
+	pcapErr    error
 }
 
 // setup is what a report needs beside the plan. It is kept in the checkpoint,
@@ -102,15 +105,25 @@ func newRun(c *cli.Context, r *request) (*sweepRun, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine, err := run.engine(c)
+	if err != nil {
+		return nil, err
+	}
 	run.sweep, err = scanner.New(r.plan, scanner.Options{
 		ID: id, Scope: r.scope, Resume: r.resume, Narrow: r.narrow,
-		Emit: run.emit, Save: run.save, Extra: extra,
+		Emit: run.emit, Save: run.save, Extra: extra, Engine: engine,
+		Guards: scanner.Guards{MinHitRate: c.Float64("min-hitrate"), MaxDuration: c.Duration("max-duration")},
 	})
 	if err != nil {
 		return nil, err
 	}
+	if r.plan.Engine == "raw" {
+		if err := run.giveUpPrivileges(c); err != nil {
+			return nil, errors.Join(err, run.sweep.Close())
+		}
+	}
 	if run.outputs, err = openOutputs(c, run.setup.Outputs); err != nil {
-		return nil, err
+		return nil, errors.Join(err, run.sweep.Close())
 	}
 	return run, nil
 }
@@ -125,10 +138,13 @@ func readSetup(c *cli.Context, resume *scanner.Checkpoint) (setup, error) {
 		}
 	}
 	var err error
-	if resume == nil || c.IsSet("output") || c.IsSet("out") || c.IsSet("format") || c.Bool("quiet") {
+	switch stored := len(s.Outputs) > 0; {
+	case !stored || c.IsSet("output") || c.IsSet("out") || c.IsSet("format") && !anyFile(s.Outputs):
 		if s.Outputs, err = destinations(c); err != nil {
 			return s, err
 		}
+	case c.Bool("quiet") && anyFile(s.Outputs):
+		s.Outputs = slices.DeleteFunc(s.Outputs, func(d destination) bool { return d.Path == "" })
 	}
 	if resume == nil || c.IsSet("fail-on") {
 		s.FailOn = c.String("fail-on")
@@ -158,11 +174,16 @@ func namesByAddress(p scanner.Plan) map[string][]string {
 }
 
 // do sweeps, writes the reports, and says how it ended.
-func (r *sweepRun) do(c *cli.Context) error {
+func (r *sweepRun) do(c *cli.Context) (ended error) {
 	defer r.sweep.Close()
 	defer r.outputs.abort()
 	r.outputs.begin(r.header())
 
+	if c.Bool("verbose") {
+		for _, line := range r.sweep.Engine().Detail() {
+			say(c.App.ErrWriter, "%s", line)
+		}
+	}
 	soft, hard, caught, release := interrupts(c.Context)
 	defer release()
 	watch := watchProgress(c.App.ErrWriter, r.sweep, r.quiet)
@@ -177,6 +198,10 @@ func (r *sweepRun) do(c *cli.Context) error {
 		Problems:     result.Problems,
 	}
 	r.outputs.end(summary)
+	if pcapErr := r.endPcap(); pcapErr != nil {
+		say(c.App.ErrWriter, "%v", pcapErr)
+		defer func() { ended = &exit{code: exitOutput} }()
+	}
 	return r.conclude(c, summary, err, caught())
 }
 
@@ -187,7 +212,7 @@ func (r *sweepRun) header() report.Header {
 		Tool: report.Tool{Name: "memsweep", Version: versionText()},
 		Sweep: report.Sweep{
 			ID: r.sweep.ID, Started: r.sweep.Started, Vantage: r.setup.Vantage,
-			Engine: p.Engine, Seed: p.Seed, RateAsked: p.Rate, Plan: planJSON(p),
+			Engine: p.Engine, Detail: r.sweep.Engine().Detail(), Seed: p.Seed, RateAsked: p.Rate, Plan: planJSON(p),
 		},
 	}
 	if s := r.request.scope; s != nil {
@@ -208,6 +233,11 @@ func planJSON(p scanner.Plan) json.RawMessage {
 func (r *sweepRun) emit(h exposure.Host) error {
 	f := r.judge(h)
 	r.worst = r.worst || r.failOn != "" && f.Severity.AtLeast(r.failOn)
+	if keeper, ok := r.sweep.Engine().(evidenceKeeper); ok {
+		if err := keeper.Keep(f.IP, f.ID); err != nil {
+			r.pcapErr = errors.Join(r.pcapErr, err)
+		}
+	}
 	return r.outputs.finding(f)
 }
 
@@ -237,9 +267,13 @@ func (r *sweepRun) conclude(c *cli.Context, s report.Summary, err error, signal 
 		say(c.App.ErrWriter, "%s", p)
 	}
 	lost := r.outputs.failures()
-	if s.Status == exposure.Complete && lost == nil {
+	switch {
+	case s.Status == exposure.Complete && lost == nil && r.outputs.discarded(c):
+		say(c.App.ErrWriter, "stdout is closed, or discards the report; -o FILE keeps it")
+		r.rescue(c, s, nil)
+	case s.Status == exposure.Complete && lost == nil:
 		os.Remove(r.checkpoint) // most sweeps never wrote one
-	} else {
+	default:
 		if lost != nil {
 			err = lost // the reason why the sweep was stopped, if it was
 		}

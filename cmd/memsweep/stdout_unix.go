@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wasClosed reports whether a standard stream was closed when the program
-// started. The Go runtime opens the null device in its place, for reading and
-// writing; a shell that discards output opens it for writing only.
+// wasClosed reports whether a standard stream may have been closed when the
+// program started: the Go runtime opens the null device in its place, for
+// reading and writing. A shell that discards output opens it for writing only;
+// other programs may open it as the runtime does.
 func wasClosed(f *os.File) bool {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {
