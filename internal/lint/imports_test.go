@@ -25,14 +25,27 @@ var layers = map[string]layer{
 	"report":   {own: []string{"exposure", "internal/spool"}},
 	"scanner": {
 		own:    []string{"exposure", "targets", "probes", "internal/spool"},
-		others: []string{"github.com/google/gopacket", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/time"},
+		others: []string{"github.com/dchest/siphash", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/time"},
+	},
+	"scanner/raw": {
+		own: []string{"exposure", "targets", "probes", "scanner"},
+		others: []string{
+			"github.com/cilium/ebpf", "github.com/google/gopacket", "github.com/vishvananda", "go4.org/netipx",
+			"golang.org/x/net", "golang.org/x/sys", "golang.org/x/time",
+		},
+	},
+	"internal/privilege": {
+		others: []string{"github.com/cilium/ebpf", "github.com/landlock-lsm/go-landlock", "golang.org/x/sys", "kernel.org/pub/linux/libs/security/libcap"},
 	},
 	"internal/memtest": {own: []string{"exposure", "probes"}, not: []string{"testing"}},
 	testOnly:           {},
 	"internal/lint":    {},
-	"internal/spool":   {},
+	// The lab and the benchmark around it are for tests and for `make bench`.
+	"internal/lab":       {own: []string{"internal/memtest", "exposure", "report"}, others: []string{"golang.org/x/sys"}},
+	"internal/lab/bench": {own: []string{"internal/lab", "exposure", "report"}, others: []string{"golang.org/x/sys"}},
+	"internal/spool":     {},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "targets", "probes", "scanner", "report", "internal/memtest"},
+		own:    []string{"exposure", "targets", "probes", "scanner", "scanner/raw", "report", "internal/memtest", "internal/privilege"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},
@@ -42,7 +55,7 @@ var layers = map[string]layer{
 // can be replaced by editing those.
 var confined = map[string][]string{
 	"github.com/projectdiscovery/mapcidr": {"targets/cidr.go"},
-	"github.com/google/gopacket":          {"scanner/*.go", "probes/*_test.go"},
+	"github.com/google/gopacket":          {"scanner/raw/*.go", "probes/*_test.go"},
 }
 
 func checkImports(s source) (wrong []string) {
