@@ -16,6 +16,17 @@ type Guards struct {
 	MaxDuration time.Duration
 }
 
+// Validate reports what makes no sense.
+func (g Guards) Validate() error {
+	switch {
+	case !(g.MinHitRate >= 0 && g.MinHitRate <= 1):
+		return fmt.Errorf("min-hitrate %v: write a share from 0 to 1", g.MinHitRate)
+	case g.MaxDuration < 0:
+		return fmt.Errorf("max-duration %s: write a time, for example 2h", g.MaxDuration)
+	}
+	return nil
+}
+
 // Before so much has been asked, nothing is concluded from it.
 const (
 	guardEvery    = 500 * time.Millisecond

@@ -106,7 +106,7 @@ type Options struct {
 
 // New prepares a sweep. It opens nothing and sends nothing.
 func New(plan Plan, o Options) (*Sweep, error) {
-	if err := plan.Validate(); err != nil {
+	if err := errors.Join(plan.Validate(), o.Guards.Validate()); err != nil {
 		return nil, err
 	}
 	set, err := plan.Set()
