@@ -84,7 +84,6 @@ func (r *sweepRun) endPcap() error {
 	if r.pcap == nil {
 		return nil
 	}
-	defer r.pcap.Abort()
 	if r.pcapErr == nil {
 		r.pcapErr = r.pcap.Commit()
 	}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -55,12 +52,14 @@ func scan(c *cli.Context) error {
 	}
 	run, err := newRun(c, r)
 	if err != nil {
+		run.close()
 		return usage(err)
 	}
+	defer run.close()
 	return run.do(c)
 }
 
-// run is one sweep with its outputs.
+// sweepRun is one sweep with its outputs.
 type sweepRun struct {
 	request    *request
 	setup      setup
@@ -83,15 +82,16 @@ type setup struct {
 	FailOn  string           `json:"fail_on"`
 }
 
-func newRun(c *cli.Context, r *request) (*sweepRun, error) {
-	run := &sweepRun{request: r, names: namesByAddress(r.plan), quiet: c.Bool("quiet")}
-	var err error
+// newRun prepares everything, so that what cannot work is known before
+// anything is sent. What it returns with an error still has to be closed.
+func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
+	run = &sweepRun{request: r, names: namesByAddress(r.plan), quiet: c.Bool("quiet")}
 	if run.setup, err = readSetup(c, r.resume); err != nil {
-		return nil, err
+		return run, err
 	}
 	if run.setup.FailOn != "never" {
 		if run.failOn, err = exposure.ParseSeverity(run.setup.FailOn); err != nil {
-			return nil, fmt.Errorf("--fail-on: %w, or never", err)
+			return run, fmt.Errorf("--fail-on: %w, or never", err)
 		}
 	}
 	id := newID(time.Now())
@@ -99,15 +99,15 @@ func newRun(c *cli.Context, r *request) (*sweepRun, error) {
 		id = r.resume.ID
 	}
 	if run.checkpoint, err = checkpointPath(c.String("resume"), run.setup.Outputs, id); err != nil {
-		return nil, err
+		return run, err
 	}
 	extra, err := json.Marshal(run.setup)
 	if err != nil {
-		return nil, err
+		return run, err
 	}
 	engine, err := run.engine(c)
 	if err != nil {
-		return nil, err
+		return run, err
 	}
 	run.sweep, err = scanner.New(r.plan, scanner.Options{
 		ID: id, Scope: r.scope, Resume: r.resume, Narrow: r.narrow,
@@ -115,17 +115,30 @@ func newRun(c *cli.Context, r *request) (*sweepRun, error) {
 		Guards: scanner.Guards{MinHitRate: c.Float64("min-hitrate"), MaxDuration: c.Duration("max-duration")},
 	})
 	if err != nil {
-		return nil, err
+		return run, err
 	}
 	if r.plan.Engine == "raw" {
 		if err := run.giveUpPrivileges(c); err != nil {
-			return nil, errors.Join(err, run.sweep.Close())
+			return run, err
 		}
 	}
 	if run.outputs, err = openOutputs(c, run.setup.Outputs); err != nil {
-		return nil, errors.Join(err, run.sweep.Close())
+		return run, err
 	}
 	return run, nil
+}
+
+// close gives back what was opened, and drops documents that were not finished.
+func (r *sweepRun) close() {
+	if r.sweep != nil {
+		r.sweep.Close() // what matters was reported
+	}
+	if r.outputs != nil {
+		r.outputs.abort()
+	}
+	if r.pcap != nil {
+		r.pcap.Abort()
+	}
 }
 
 // readSetup takes each part from its flag if that is given, else from the
@@ -175,8 +188,6 @@ func namesByAddress(p scanner.Plan) map[string][]string {
 
 // do sweeps, writes the reports, and says how it ended.
 func (r *sweepRun) do(c *cli.Context) (ended error) {
-	defer r.sweep.Close()
-	defer r.outputs.abort()
 	r.outputs.begin(r.header())
 
 	if c.Bool("verbose") {
@@ -259,118 +270,3 @@ func (r *sweepRun) save(write func(io.Writer) error) error {
 	}
 	return f.Commit()
 }
-
-// conclude says on stderr what the report cannot say, and chooses the exit
-// code. The checkpoint is removed only when everything is written.
-func (r *sweepRun) conclude(c *cli.Context, s report.Summary, err error, signal os.Signal) error {
-	for _, p := range s.Problems {
-		say(c.App.ErrWriter, "%s", p)
-	}
-	lost := r.outputs.failures()
-	switch {
-	case s.Status == exposure.Complete && lost == nil && r.outputs.discarded(c):
-		say(c.App.ErrWriter, "stdout is closed, or discards the report; -o FILE keeps it")
-		r.rescue(c, s, nil)
-	case s.Status == exposure.Complete && lost == nil:
-		os.Remove(r.checkpoint) // most sweeps never wrote one
-	default:
-		if lost != nil {
-			err = lost // the reason why the sweep was stopped, if it was
-		}
-		r.rescue(c, s, err)
-	}
-	switch {
-	case lost != nil:
-		return &exit{code: exitOutput}
-	case s.Status == exposure.Interrupted && signal == syscall.SIGTERM:
-		return &exit{code: exitSIGTERM}
-	case s.Status == exposure.Interrupted:
-		return &exit{code: exitSIGINT}
-	case s.Status == exposure.Incomplete:
-		return &exit{code: exitIncomplete}
-	case r.worst:
-		return &exit{code: exitFindings}
-	}
-	return nil
-}
-
-// rescue sees to it that nothing is lost: it keeps a checkpoint and says how to
-// go on from it. Where not even that can be written, the findings go to stdout.
-func (r *sweepRun) rescue(c *cli.Context, s report.Summary, trouble error) {
-	stderr := c.App.ErrWriter
-	if trouble != nil {
-		say(stderr, "%v", trouble)
-	}
-	err := r.sweep.Save()
-	if err == nil {
-		say(stderr, "nothing is lost; go on with: memsweep scan --resume %s", r.checkpoint)
-		return
-	}
-	say(stderr, "no checkpoint could be written: %v", err)
-	if r.outputs.machineReadable() {
-		return
-	}
-	say(stderr, "the findings go to stdout instead, as jsonl")
-	if err := r.print(c, s); err != nil {
-		say(stderr, "the findings are lost: %v", err)
-	}
-}
-
-// print writes the whole report to stdout as a stream.
-func (r *sweepRun) print(c *cli.Context, s report.Summary) error {
-	format, err := report.ByName("jsonl")
-	if err != nil {
-		return err
-	}
-	w := format.New(c.App.Writer, report.Options{})
-	if err := w.Begin(r.header()); err != nil {
-		return err
-	}
-	for h, err := range r.sweep.Hosts() {
-		if err != nil {
-			return err
-		}
-		if err := w.Finding(r.judge(h)); err != nil {
-			return err
-		}
-	}
-	return w.End(s)
-}
-
-// interrupts returns a context that ends with the first SIGINT or SIGTERM, and
-// one that ends with the second. caught tells which signal came first.
-func interrupts(parent context.Context) (soft, hard context.Context, caught func() os.Signal, release func()) {
-	hard, cancelHard := context.WithCancel(parent)
-	soft, cancelSoft := context.WithCancelCause(hard)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		for n := 0; ; n++ {
-			select {
-			case s := <-signals:
-				if n > 0 {
-					cancelHard()
-				}
-				cancelSoft(caughtSignal{s})
-			case <-done:
-				return
-			}
-		}
-	}()
-	caught = func() os.Signal {
-		var s caughtSignal
-		errors.As(context.Cause(soft), &s)
-		return s.Signal
-	}
-	release = func() {
-		signal.Stop(signals)
-		close(done)
-		cancelHard()
-	}
-	return soft, hard, caught, release
-}
-
-type caughtSignal struct{ os.Signal }
-
-func (s caughtSignal) Error() string { return "caught " + s.String() }
