@@ -83,7 +83,7 @@ type Lab struct {
 	server    netip.AddrPort
 	stop      func() // of Options.Serve
 	guard     *guard
-	xdp       io.Closer // the sink of Vanishing
+	xdp       io.Closer           // the sink of Vanishing
 	counters  map[string]*os.File // /proc/net/dev by namespace
 }
 
