@@ -37,18 +37,20 @@ func (n namespace) batch(commands ...string) error {
 
 // route gives both ends their addresses, and the target the whole range.
 func (l *Lab) route() error {
-	a, nodad := l.addrs, ""
+	a, nodad, local := l.addrs, "", "none"
 	if l.six() {
-		nodad = " nodad"
+		// Without a link-local address nobody asks again who a neighbour is
+		// (RFC 4861, section 7.2.2), and the link is dead within seconds.
+		nodad, local = " nodad", "eui64"
 	}
 	scanner := []string{
 		"link set lo up",
-		"link set " + scannerLink + " addrgenmode none up",
+		"link set " + scannerLink + " addrgenmode " + local + " up",
 		"address add " + a.scanner.String() + " dev " + scannerLink + nodad,
 	}
 	target := []string{
 		"link set lo up",
-		"link set " + targetLink + " addrgenmode none up",
+		"link set " + targetLink + " addrgenmode " + local + " up",
 		"address add " + a.target.String() + " dev " + targetLink + nodad,
 		// AnyIP: every address of the range is this host's own.
 		"route add local " + l.options.Range.String() + " dev lo",
