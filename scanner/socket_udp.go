@@ -166,9 +166,13 @@ func (u *udpPort) enqueue(q Question, id uint16, probe probes.Probe) {
 	u.recent[id].Store(q.Index + 1)
 }
 
+// maxPending bounds how many answers to earlier datagrams one datagram waits
+// for: the socket's error queue holds fewer.
+const maxPending = 10_000
+
 // flush sends what waits. An error that the kernel reports may be the ICMP
-// answer to an earlier datagram, or about the next one: it is tried again, and
-// only what then still fails is a local failure.
+// answer to an earlier datagram: a call returns one of them, and sends nothing,
+// as long as there are any in the queue. Then the datagram is tried again.
 func (u *udpPort) flush(report func(Event)) {
 	queue, asked := u.queue, u.asked
 	for tries := 0; len(queue) > 0; {
@@ -181,8 +185,8 @@ func (u *udpPort) flush(report func(Event)) {
 			err = errors.New("nothing sent")
 		}
 		tries++
-		switch again := isRefusal(err) || isUnreachable(err); {
-		case again && tries < localTries:
+		switch earlier := isRefusal(err) || isUnreachable(err) && routed(queue[0].to); {
+		case earlier && tries < maxPending:
 			continue
 		case isExhausted(err) && tries < localTries:
 			report(Event{Kind: Retried, Addr: asked[0].Addr, Question: asked[0], Err: cause(err)})

@@ -334,3 +334,15 @@ func keys(hosts map[netip.Addr]exposure.Host) []netip.Addr {
 	slices.SortFunc(all, netip.Addr.Compare)
 	return all
 }
+
+// Refusals that pour in while datagrams go out are answers to those before, and
+// never keep the next from being sent.
+func TestRefusalsAreNoLocalErrors(t *testing.T) {
+	port := realtest.Fake(t, memtest.UnixOnly).Addr.Port() // nothing listens there
+	plan := testPlan(port, "127.51.0.0/16")
+	plan.Probes, plan.Rate = []string{"memcached-udp"}, 100_000
+	hosts, result := collect(t, plan, Options{})
+	if result.Status != exposure.Complete || result.Coverage.Outcomes.LocalError != 0 || len(hosts) != 0 {
+		t.Errorf("%s: %+v %v", result.Status, result.Coverage.Outcomes, result.Coverage.LocalErrors)
+	}
+}
