@@ -25,7 +25,7 @@ const few = 200
 // quick are flags for such a sweep. A TCP connection that nobody answers costs
 // the socket engine a timeout.
 func quick(probe string, more ...string) []string {
-	return append([]string{"--probe", probe, "--rate", "20000", "--tries", "1", "--timeout", "400ms", "--cooldown", "600ms"}, more...)
+	return append([]string{"--probe", probe, "--rate", "20000", "--tries", "1", "--timeout", "250ms", "--cooldown", "600ms"}, more...)
 }
 
 func within(prefix string) netip.Prefix { return netip.MustParsePrefix(prefix) }
@@ -91,7 +91,7 @@ func TestFindsAllOnLink(t *testing.T) {
 	// its own, and the neighbour table of the kernel holds about 1,000.
 	for name, o := range map[string]lab.Options{
 		"IPv4": {Within: within("10.65.16.0/23"), Answering: few, OnLink: true, Rest: lab.Closed},
-		"IPv6": {Range: within(lab.Range6), Within: within("fd00:64::1:0/120"), Answering: 240, OnLink: true},
+		"IPv6": {Range: within(lab.Range6), Within: within("fd00:64::1:0/120"), Answering: 250, OnLink: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engines(t, func(t *testing.T, e engine) {
