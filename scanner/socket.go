@@ -73,8 +73,8 @@ func NewBudget(wanted int) Budget {
 		wanted = defaultWorkers
 	}
 	left := fileLimit() - openFiles() - reserve
-	b := Budget{Sockets: 4, Dialogue: 16}
-	if left < 128 {
+	b := Budget{Sockets: 4, Dialogue: 64}
+	if left < 256 {
 		b = Budget{Sockets: 2, Dialogue: 4}
 	}
 	left -= 2*b.Sockets + b.Dialogue

@@ -225,13 +225,26 @@ func (t *track) discover(ctx context.Context, job scanner.Job) error {
 	return err
 }
 
-// receive hands out what comes back on one interface until stop is set.
+// receive hands out what comes back on one interface until stop is set, and
+// then what has come by that time: a reader that was kept waiting must not lose
+// what the ring already holds.
 func (t *track) receive(name string, ring *Ring, job scanner.Job, stop *atomic.Bool) {
 	const look = 50 * time.Millisecond
-	for !stop.Load() {
-		if err := ring.Read(time.Now().Add(look), func(p *Packet) { t.take(name, job, p) }); err != nil {
+	for {
+		last, patience, read := stop.Load(), look, 0
+		if last {
+			patience = 2 * ringTimeout * time.Millisecond // the block that is being filled
+		}
+		err := ring.Read(time.Now().Add(patience), func(p *Packet) {
+			read++
+			t.take(name, job, p)
+		})
+		if err != nil {
 			job.Report(scanner.Event{Kind: scanner.Retried, Err: err})
 			time.Sleep(look)
+		}
+		if last && (read == 0 || err != nil) {
+			return
 		}
 	}
 }
