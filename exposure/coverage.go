@@ -14,12 +14,15 @@ const (
 
 // Coverage proves what a sweep asked. Planned = the sum of Outcomes.
 type Coverage struct {
-	Planned           uint64              `json:"planned"` // endpoints: address × probe
-	Addresses         uint64              `json:"addresses"`
-	Outcomes          Outcomes            `json:"outcomes"`
-	Probes            map[string]Outcomes `json:"probes"` // the same, by probe
-	PacketsSent       uint64              `json:"packets_sent"`
-	UnverifiedReplies uint64              `json:"unverified_replies"`
+	Planned   uint64              `json:"planned"` // endpoints: address × probe
+	Addresses uint64              `json:"addresses"`
+	Outcomes  Outcomes            `json:"outcomes"`
+	Probes    map[string]Outcomes `json:"probes"` // the same, by probe
+	// Fates tells the endpoints that did not answer apart, by probe; absent in
+	// a report that was cut off.
+	Fates             map[string]Fates `json:"fates,omitempty"`
+	PacketsSent       uint64           `json:"packets_sent"`
+	UnverifiedReplies uint64           `json:"unverified_replies"`
 	// LocalErrors counts failed attempts by cause, those that a retry mended
 	// included.
 	LocalErrors map[string]uint64 `json:"local_errors,omitempty"`

@@ -202,6 +202,14 @@ type Vantage struct {
 	Name      string       `json:"name"`
 	Trust     Trust        `json:"trust"`
 	Addresses []netip.Addr `json:"addresses"` // this machine's own, at the time
+	// Clock is how far the times of the report can be trusted; nil: not known.
+	Clock *Clock `json:"clock,omitempty"`
+}
+
+// Clock is the state of a machine's clock, as its kernel keeps it.
+type Clock struct {
+	Synchronised bool  `json:"synchronised"`
+	MaxErrorUS   int64 `json:"max_error_us"` // microseconds, by the kernel's own estimate
 }
 
 // Host is everything that was observed at one address: the input of Judge.
@@ -222,6 +230,10 @@ const (
 	AuthVerdict  Verdict = "auth-required" // TCP, wants credentials
 	TLSVerdict   Verdict = "tls"           // TLS, and nothing readable without a client certificate
 	Unidentified Verdict = "unidentified"  // accepts, but is nothing known
+
+	// Unfounded is about a justification in the policy that does not hold any
+	// more, beside the finding that it was meant for.
+	Unfounded Verdict = "justification"
 )
 
 // Severity is how urgent a finding is for the vantage it was seen from.
@@ -238,16 +250,22 @@ const (
 
 // Finding is what was observed at one host, judged for one vantage.
 type Finding struct {
-	ID       string        `json:"id"` // stable: same vantage name, address and port, same ID
-	IP       netip.Addr    `json:"ip"`
-	Names    []string      `json:"names,omitempty"` // host names in the plan that resolved to IP
-	Verdict  Verdict       `json:"verdict"`
-	Severity Severity      `json:"severity"`
-	Reasons  []string      `json:"reasons"`
-	Fix      []Fix         `json:"fix"`
-	TCP      *Observation  `json:"tcp"`
-	UDP      *Observation  `json:"udp"`
-	Also     []Observation `json:"also,omitempty"` // further probes of the same host
+	ID       string     `json:"id"` // stable: same vantage name, address and port, same ID
+	IP       netip.Addr `json:"ip"`
+	Names    []string   `json:"names,omitempty"` // host names in the plan that resolved to IP
+	Verdict  Verdict    `json:"verdict"`
+	Severity Severity   `json:"severity"`
+	Reasons  []string   `json:"reasons"`
+	Fix      []Fix      `json:"fix"`
+	// Policy is what the owner's policy says of it; nil: none was given.
+	Policy *Standing `json:"policy,omitempty"`
+	// Release and Vulnerabilities are what is known of the version that the
+	// server names; nil and empty when it names none.
+	Release         *Lifecycle      `json:"release,omitempty"`
+	Vulnerabilities []Vulnerability `json:"vulnerabilities,omitempty"`
+	TCP             *Observation    `json:"tcp"`
+	UDP             *Observation    `json:"udp"`
+	Also            []Observation   `json:"also,omitempty"` // further probes of the same host
 }
 
 // Fix is one way to close a finding, for one kind of system.
