@@ -40,6 +40,9 @@ func Escape(s string) string {
 // default-ignorable letters (Hangul fillers) and variation selectors count as
 // printable in Unicode's categories, but show nothing.
 func Hidden(r rune) bool {
+	if r >= 0 && r < utf8.RuneSelf {
+		return r < ' ' || r > '~'
+	}
 	return !unicode.IsPrint(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

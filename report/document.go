@@ -144,7 +144,7 @@ func encode(v any) ([]byte, error) {
 // as \uXXXX. encoding/json does that for the ASCII control characters only, and
 // in raw JSON (the plan) not at all. Outside of strings there are none.
 func spellOut(line []byte) []byte {
-	if !bytes.ContainsFunc(line, exposure.Hidden) {
+	if !anyHidden(line) {
 		return line
 	}
 	out := make([]byte, 0, 2*len(line))
@@ -162,12 +162,30 @@ func spellOut(line []byte) []byte {
 	return out
 }
 
+// anyHidden is bytes.ContainsFunc(line, exposure.Hidden), made for text that is
+// nearly all ASCII.
+func anyHidden(line []byte) bool {
+	for i := 0; i < len(line); {
+		r, size := rune(line[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(line[i:])
+		}
+		if exposure.Hidden(r) {
+			return true
+		}
+		i += size
+	}
+	return false
+}
+
 // plainReplacement spells the replacement character out. encoding/json writes
 // \ufffd for a byte that is no UTF-8, but the character itself for one that
 // was read from such a document: with this, both come out alike.
 func plainReplacement(line []byte) []byte {
 	const escaped, plain = `\ufffd`, "\uFFFD"
-	line = bytes.ToValidUTF8(line, []byte(plain)) // raw JSON (the plan) is not checked by encoding/json
+	if !utf8.Valid(line) { // raw JSON (the plan) is not checked by encoding/json
+		line = bytes.ToValidUTF8(line, []byte(plain))
+	}
 	if !bytes.Contains(line, []byte(escaped)) {
 		return line
 	}

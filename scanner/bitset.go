@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/bits"
 	"sync/atomic"
 )
 
@@ -68,18 +67,6 @@ func unpackBitset(packed []byte, n uint64) (bitset, error) {
 		return nil, fmt.Errorf("bits set beyond %d", n)
 	}
 	return b, nil
-}
-
-// count returns how many bits are set in b and, if it is given, not in less.
-func (b bitset) count(less bitset) (n uint64) {
-	for i := range b {
-		word := atomic.LoadUint64(&b[i])
-		if less != nil {
-			word &^= atomic.LoadUint64(&less[i])
-		}
-		n += uint64(bits.OnesCount64(word))
-	}
-	return n
 }
 
 func (b bitset) any() bool {

@@ -34,9 +34,10 @@ type Checkpoint struct {
 }
 
 // CheckpointFormat names this version of the file.
-const CheckpointFormat = "memsweep-checkpoint/1"
+const CheckpointFormat = "memsweep-checkpoint/2"
 
-// LaneState is where one probe is, and its two bits for each address.
+// LaneState is where one probe is, and its two bits for each address, in the
+// order of its walk.
 type LaneState struct {
 	Probe   string `json:"probe"`
 	Pass    int    `json:"pass"`
@@ -82,7 +83,7 @@ func (c *Checkpoint) Narrowed() (targets.Set, error) { return targets.SetOf(c.Na
 // Checkpoints are saved this often; a large one less often, so that saving
 // never takes more than a twentieth of the time.
 const (
-	keepEvery = 3 * time.Second
+	keepEvery = 4 * time.Second
 	keepShare = 20
 )
 
@@ -194,7 +195,7 @@ func (s *Sweep) sightState(lane int, seen *sight) (state SightState, err error) 
 	case seen.shelved:
 		state.Observed, err = s.shelf.Get(seen.ref)
 	case seen.observed != nil:
-		state.Observed, err = json.Marshal(seen.observed)
+		state.Observed = shelfForm(seen.observed)
 	}
 	return state, err
 }
@@ -231,19 +232,19 @@ func (s *Sweep) restore(c *Checkpoint) error {
 }
 
 func (s *Sweep) restoreSight(addr netip.Addr, state SightState) error {
-	index, ok := s.set.Index(addr)
-	if !ok {
-		return errors.New("not in the plan")
-	}
 	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return l.probe.Name == state.Probe })
 	if i < 0 {
 		return fmt.Errorf("probe %q is not in the plan", state.Probe)
 	}
+	l := s.lanes[i]
+	pos, ok := l.place(addr)
+	if !ok {
+		return errors.New("not in the plan")
+	}
 	if s.narrow.Contains(addr) {
 		return nil
 	}
-	l := s.lanes[i]
-	l.settled.set(index)
+	l.settled.set(pos)
 	seen := &sight{first: probes.First{From: state.From, Datagram: state.Datagram}}
 	s.host(addr).sights[i] = seen
 	if len(state.Observed) == 0 || string(state.Observed) == "null" {
@@ -261,10 +262,10 @@ func (l *lane) restore(state LaneState) error {
 		return fmt.Errorf("pass %d, position %d are beyond the plan", state.Pass, state.Pos)
 	}
 	var err error
-	if l.settled, err = unpackBitset(state.Settled, l.set.Len()); err != nil {
+	if l.settled, err = unpackBitset(state.Settled, l.positions()); err != nil {
 		return fmt.Errorf("settled: %w", err)
 	}
-	if l.failed, err = unpackBitset(state.Failed, l.set.Len()); err != nil {
+	if l.failed, err = unpackBitset(state.Failed, l.positions()); err != nil {
 		return fmt.Errorf("failed: %w", err)
 	}
 	l.pass, l.pos, l.mending = state.Pass, state.Pos, state.Mending

@@ -39,9 +39,9 @@ func (s *Sweep) emitIfReady(addr netip.Addr) {
 }
 
 func (s *Sweep) ready(addr netip.Addr, h *host) bool {
-	index, _ := s.set.Index(addr)
 	for _, l := range s.lanes {
-		if seen := h.sights[l.number]; seen != nil && !seen.asked() || !l.final(index) {
+		pos, _ := l.place(addr)
+		if seen := h.sights[l.number]; seen != nil && !seen.asked() || !l.final(pos) {
 			return false
 		}
 	}
@@ -85,11 +85,7 @@ func (s *Sweep) shelve(addr netip.Addr) {
 		if seen == nil || seen.observed == nil {
 			continue
 		}
-		document, err := json.Marshal(seen.observed)
-		if err != nil {
-			panic(err) // plain data
-		}
-		ref := s.shelf.Put(document)
+		ref := s.shelf.Put(shelfForm(seen.observed))
 		s.mu.Lock()
 		moved := sight{failed: seen.failed, shelved: true, ref: ref}
 		if moved.failed {
@@ -100,9 +96,32 @@ func (s *Sweep) shelve(addr netip.Addr) {
 	}
 }
 
+// shelfForm is the JSON of an observation in short: a reply once, as base64,
+// which is what reading it back needs, and by plain fields: what a MarshalJSON
+// returns, encoding/json looks through once more.
+func shelfForm(o *exposure.Observation) []byte {
+	type exchange struct {
+		Question string `json:"question"`
+		Reply    []byte `json:"base64"`
+		Bytes    int    `json:"bytes"`
+		Ending   string `json:"ending"`
+	}
+	short := struct {
+		*exposure.Observation
+		Evidence []exchange `json:"evidence"` // stands before that of Observation
+	}{o, make([]exchange, 0, len(o.Evidence))}
+	for _, e := range o.Evidence {
+		short.Evidence = append(short.Evidence, exchange(e))
+	}
+	document, err := json.Marshal(short)
+	if err != nil {
+		panic(err) // plain data
+	}
+	return document
+}
+
 // fuse brings together what every lane knows of an address.
 func (s *Sweep) fuse(addr netip.Addr) (exposure.Host, error) {
-	index, _ := s.set.Index(addr)
 	sights := s.sights(addr)
 	host := exposure.Host{Addr: addr}
 	for i, l := range s.lanes {
@@ -112,7 +131,8 @@ func (s *Sweep) fuse(addr netip.Addr) (exposure.Host, error) {
 		}
 		switch {
 		case sights[i] == nil:
-			o.State = l.state(index)
+			pos, _ := l.place(addr)
+			o.State = l.state(pos)
 		case sights[i].observed != nil:
 			o = *sights[i].observed
 		case !sights[i].shelved:

@@ -57,8 +57,8 @@ type Job struct {
 	// Outstanding reports whether any question of this pass is still without
 	// an answer; when none is, there is nothing to listen for.
 	Outstanding func() bool
-	// Addr is the address with that index (Question.Index).
-	Addr func(index uint64) netip.Addr
+	// Addr is the address that is asked at a position (Question.Pos).
+	Addr func(pos uint64) netip.Addr
 	// Abort ends what is under way, too.
 	Abort context.Context
 }
@@ -66,7 +66,6 @@ type Job struct {
 // Question is one address to be asked.
 type Question struct {
 	Pos   uint64 // position in the walk
-	Index uint64 // of the address in the plan's set
 	Addr  netip.Addr
 	again bool // the last attempt failed on this machine
 }

@@ -17,7 +17,7 @@ func (s *Sweep) take(hard context.Context, l *lane, e Event) {
 	case Refused:
 		s.refused(l, e)
 	case Failed:
-		l.fail(e.Question.Index)
+		l.fail(e.Question.Pos)
 		s.localError(e.Err)
 	case Retried:
 		s.localError(e.Err)
@@ -36,17 +36,17 @@ var errRefusedHere = errors.New("refused by this machine's own firewall")
 const maxRefusers = 100
 
 func (s *Sweep) refused(l *lane, e Event) {
-	index, ok := s.set.Index(e.Addr)
+	pos, ok := l.place(e.Addr)
 	if ok && e.By.IsValid() && e.By != e.Addr && s.dialer.isOurs(e.By) {
 		// The question never left: our own firewall, unless nobody on the link
 		// answered for the address, which is silence.
 		if !e.NoHost {
-			l.fail(index)
+			l.fail(pos)
 			s.localError(errRefusedHere)
 		}
 		return
 	}
-	if !ok || !l.settle(index) {
+	if !ok || !l.settle(pos) {
 		return
 	}
 	if e.By.IsValid() && e.By != e.Addr {
@@ -64,9 +64,9 @@ func (s *Sweep) refused(l *lane, e Event) {
 // receiver of datagrams is never held up.
 func (s *Sweep) answered(hard context.Context, l *lane, e Event) {
 	c := candidate{lane: l, addr: e.Addr, first: e.First}
-	index, inPlan := s.set.Index(e.Addr)
+	pos, inPlan := l.place(e.Addr)
 	s.mu.Lock()
-	fresh := inPlan && l.settle(index)
+	fresh := inPlan && l.settle(pos)
 	if fresh {
 		s.host(e.Addr).sights[l.number] = &sight{first: e.First}
 	}
@@ -108,10 +108,10 @@ func (s *Sweep) observed(c candidate, o exposure.Observation, failed bool) {
 // forget takes a candidate back that turned out not to answer. If it is asked
 // again is up to the caller: a settled address is not.
 func (s *Sweep) forget(c candidate, settled bool) {
-	index, _ := s.set.Index(c.addr)
+	pos, _ := c.lane.place(c.addr)
 	s.mu.Lock()
 	if !settled {
-		c.lane.unsettle(index)
+		c.lane.unsettle(pos)
 	}
 	if h := s.hosts[c.addr]; h != nil {
 		h.sights[c.lane.number] = nil

@@ -120,8 +120,8 @@ func (s *Sweep) lost(c candidate, err error) {
 		return // cut off: it is still pending
 	}
 	if errors.Is(err, probes.ErrLocal) {
-		index, _ := s.set.Index(c.addr)
-		c.lane.failed.set(index)
+		pos, _ := c.lane.place(c.addr)
+		c.lane.failed.set(pos)
 		s.localError(cause(err))
 	}
 	s.forget(c, errors.Is(err, probes.ErrRefused))

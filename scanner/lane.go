@@ -14,7 +14,9 @@ import (
 )
 
 // lane is the walk of one probe over the plan's addresses: where it is, and
-// two bits for each address. There is no table of pending questions.
+// two bits for each address. There is no table of pending questions. The bits
+// are kept in the order of the walk: questions are many, and read them one
+// after the other; answers are few, and find theirs by place.
 type lane struct {
 	number int // among the sweep's lanes
 	probe  probes.Probe
@@ -56,8 +58,8 @@ func newLane(number int, p probes.Probe, set, skip targets.Set, plan Plan) *lane
 		shard:   plan.Shard,
 		skip:    skip,
 		tries:   plan.Tries,
-		settled: newBitset(set.Len()),
-		failed:  newBitset(set.Len()),
+		settled: newBitset(plan.Shard.Len(set.Len())),
+		failed:  newBitset(plan.Shard.Len(set.Len())),
 	}
 }
 
@@ -67,9 +69,20 @@ func (l *lane) positions() uint64 { return l.shard.Len(l.set.Len()) }
 // question returns what is asked at a position, and false if that address was
 // excluded later.
 func (l *lane) question(pos uint64) (Question, bool) {
-	index := l.order.At(l.shard.Position(pos))
-	addr := l.set.At(index)
-	return Question{Pos: pos, Index: index, Addr: addr}, !l.skip.Contains(addr)
+	addr := l.addr(pos)
+	return Question{Pos: pos, Addr: addr}, !l.skip.Contains(addr)
+}
+
+// addr is the address at a position.
+func (l *lane) addr(pos uint64) netip.Addr { return l.set.At(l.order.At(l.shard.Position(pos))) }
+
+// place is the position of an address, and whether the lane has it.
+func (l *lane) place(addr netip.Addr) (pos uint64, ok bool) {
+	index, ok := l.set.Index(addr)
+	if !ok {
+		return 0, false
+	}
+	return l.shard.PlaceOf(l.order.PositionOf(index))
 }
 
 // stride is how many positions are noted at a time: a lock for each would be a
@@ -88,15 +101,16 @@ func (l *lane) questions(ctx context.Context) iter.Seq[Question] {
 				l.moved(pos, asked)
 				asked = 0
 			}
+			again := l.failed.has(pos)
+			if l.settled.has(pos) || l.mending && !again {
+				continue
+			}
 			q, ok := l.question(pos)
-			if !ok || l.settled.has(q.Index) {
+			if !ok {
 				continue
 			}
-			if q.again = l.failed.has(q.Index); l.mending && !q.again {
-				continue
-			}
-			if q.again {
-				l.failed.clear(q.Index)
+			if q.again = again; again {
+				l.failed.clear(pos)
 			}
 			asked++
 			if !yield(q) {
@@ -130,14 +144,14 @@ func (l *lane) unask(q Question) {
 	l.pos = min(l.pos, l.back)
 	l.asked--
 	if q.again {
-		l.failed.set(q.Index)
+		l.failed.set(q.Pos)
 	}
 }
 
 // settle notes that an address needs no further question, and reports whether
 // that is news.
-func (l *lane) settle(index uint64) bool {
-	if !l.settled.set(index) {
+func (l *lane) settle(pos uint64) bool {
+	if !l.settled.set(pos) {
 		return false
 	}
 	l.mu.Lock()
@@ -146,20 +160,16 @@ func (l *lane) settle(index uint64) bool {
 	return true
 }
 
-// maxLook is up to how many addresses outstanding looks at each; with more,
-// some will be silent anyway.
-const maxLook = 1 << 20
-
 // outstanding reports whether any question of this pass is without an answer.
 // It looks at the bits: a late reply to an earlier pass must not be counted as
 // one to this.
 func (l *lane) outstanding() bool {
-	if l.positions() > maxLook {
-		return true
-	}
 	_, reached := l.at()
 	for pos := range reached {
-		if q, ok := l.question(pos); ok && !l.settled.has(q.Index) {
+		if l.settled.has(pos) {
+			continue
+		}
+		if _, ok := l.question(pos); ok {
 			return true
 		}
 	}
@@ -186,11 +196,11 @@ func (l *lane) done() bool {
 }
 
 // state is what is known of an address that no observation was made of.
-func (l *lane) state(index uint64) exposure.State {
+func (l *lane) state(pos uint64) exposure.State {
 	switch {
-	case l.settled.has(index):
+	case l.settled.has(pos):
 		return exposure.Closed
-	case l.failed.has(index):
+	case l.failed.has(pos):
 		return exposure.LocalError
 	case !l.done():
 		return exposure.NotScanned
@@ -199,7 +209,7 @@ func (l *lane) state(index uint64) exposure.State {
 }
 
 // final reports whether nothing more will be learned of an address.
-func (l *lane) final(index uint64) bool { return l.settled.has(index) || l.done() }
+func (l *lane) final(pos uint64) bool { return l.settled.has(pos) || l.done() }
 
 // tick remembers where the lane is, and returns where a sweep that was killed
 // now would have to go on: the newest place that every answer due for it has
@@ -226,57 +236,9 @@ func (l *lane) at() (pass int, pos uint64) {
 	return l.pass, l.pos
 }
 
-// outcomes counts what became of every endpoint of the lane, from its bits.
-// answers are the addresses that answered; the others that settled refused.
-func (l *lane) outcomes(answers int, answered func(netip.Addr) bool) exposure.Outcomes {
-	pass, reached := l.at()
-	if whole := l.positions() == l.set.Len() && l.skip.Len() == 0; whole && l.done() {
-		settled, failed := l.settled.count(nil), l.failed.count(l.settled)
-		return exposure.Outcomes{
-			Answered: uint64(answers), Closed: settled - uint64(answers),
-			LocalError: failed, Silent: l.positions() - settled - failed,
-		}
-	}
-	if pass > 0 || l.mending {
-		reached = l.positions()
-	}
-	var o exposure.Outcomes
-	for pos := range l.positions() {
-		q, ok := l.question(pos)
-		switch {
-		case !ok:
-		case l.settled.has(q.Index) && answered(q.Addr):
-			o.Answered++
-		case l.settled.has(q.Index):
-			o.Closed++
-		case l.failed.has(q.Index):
-			o.LocalError++
-		case pos >= reached:
-			o.NotScanned++
-		default:
-			o.Silent++
-		}
-	}
-	return o
-}
-
-// addresses is how many addresses the lane covers.
-func (l *lane) addresses() uint64 {
-	if l.skip.Len() == 0 {
-		return l.positions()
-	}
-	var n uint64
-	for pos := range l.positions() {
-		if _, ok := l.question(pos); ok {
-			n++
-		}
-	}
-	return n
-}
-
 // unsettle takes back that an address answered.
-func (l *lane) unsettle(index uint64) {
-	l.settled.clear(index)
+func (l *lane) unsettle(pos uint64) {
+	l.settled.clear(pos)
 }
 
 // progress returns the current pass, and how many questions were asked and are
@@ -298,8 +260,8 @@ func (l *lane) progress() (pass int, asked, left float64) {
 }
 
 // fail notes that the latest attempt to ask an address failed here.
-func (l *lane) fail(index uint64) {
-	l.failed.set(index)
+func (l *lane) fail(pos uint64) {
+	l.failed.set(pos)
 	l.mu.Lock()
 	l.failing++
 	l.mu.Unlock()

@@ -53,7 +53,7 @@ func TestLaneAsksEveryAddress(t *testing.T) {
 				stop--
 				asked[q.Addr]++
 				if rapid.Bool().Draw(t, "settles") {
-					l.settle(q.Index)
+					l.settle(q.Pos)
 					settled[q.Addr] = true
 				}
 			}
@@ -67,7 +67,7 @@ func TestLaneAsksEveryAddress(t *testing.T) {
 				t.Fatalf("%s was asked %d times in %d passes", a, times, plan.Tries)
 			}
 		}
-		o := l.outcomes(len(settled), func(netip.Addr) bool { return true })
+		o, _ := l.outcomes(func(netip.Addr) bool { return true })
 		want := exposure.Outcomes{Answered: uint64(len(settled)), Silent: l.positions() - uint64(len(settled))}
 		if o != want {
 			t.Fatalf("outcomes %+v, want %+v", o, want)
@@ -82,18 +82,77 @@ func TestLaneOutcomesWhenStopped(t *testing.T) {
 	for q := range l.questions(t.Context()) {
 		switch asked++; asked {
 		case 1:
-			l.settle(q.Index)
+			l.settle(q.Pos)
 		case 2:
-			l.failed.set(q.Index)
+			l.failed.set(q.Pos)
 		}
 		if asked == 10 {
 			break
 		}
 	}
-	got := l.outcomes(0, func(netip.Addr) bool { return false })
+	got, _ := l.outcomes(func(netip.Addr) bool { return false })
 	if want := (exposure.Outcomes{Closed: 1, LocalError: 1, Silent: 8, NotScanned: 90}); got != want {
 		t.Errorf("outcomes %+v, want %+v", got, want)
 	}
+}
+
+// Whatever happened, and wherever it stopped: what is written of the endpoints
+// that did not answer agrees with what the lane knows of each.
+func TestLaneFates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 300).Draw(t, "addresses")
+		count := rapid.Uint64Range(1, 3).Draw(t, "shards")
+		plan := Plan{Seed: 7, Tries: rapid.IntRange(1, 2).Draw(t, "tries"), Shard: targets.Shard{Index: rapid.Uint64Range(1, count).Draw(t, "shard"), Count: count}}
+		l := testLane(t, n, plan)
+		if left := rapid.IntRange(0, 5).Draw(t, "left out"); left < n {
+			l.skip, _ = targets.SetOf(netip.PrefixFrom(l.set.At(uint64(left)), 32))
+		}
+		want := map[netip.Addr]exposure.State{}
+		for stop := rapid.IntRange(0, n).Draw(t, "stop after"); ; l.nextPass() {
+			for q := range l.questions(context.Background()) {
+				if stop--; stop < 0 {
+					l.unask(q)
+					break
+				}
+				switch rapid.IntRange(0, 5).Draw(t, "what happens") {
+				case 0:
+					l.settle(q.Pos)
+					want[q.Addr] = exposure.Closed
+				case 1:
+					l.settle(q.Pos)
+					want[q.Addr] = exposure.Open
+				case 2:
+					l.fail(q.Pos)
+					want[q.Addr] = exposure.LocalError
+				default:
+					want[q.Addr] = exposure.Silent
+				}
+			}
+			if stop < 0 || l.done() {
+				break
+			}
+		}
+		o, f := l.outcomes(func(a netip.Addr) bool { return want[a] == exposure.Open })
+		closed, err := f.Closed.Unpack(l.set.Len())
+		if err != nil {
+			t.Fatal(err)
+		}
+		unasked, err := f.Unasked.Unpack(l.set.Len())
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := func(set []byte, i uint64) bool { return set[i/8]&(1<<(i%8)) != 0 }
+		for i := range l.set.Len() {
+			state := want[l.set.At(i)]
+			unknown := state == "" || state == exposure.LocalError
+			if has(closed, i) != (state == exposure.Closed) || has(unasked, i) != unknown {
+				t.Fatalf("%s is %q: closed %v, unasked %v", l.set.At(i), state, has(closed, i), has(unasked, i))
+			}
+		}
+		if o.Sum() != l.addresses() {
+			t.Fatalf("outcomes %+v of %d addresses", o, l.addresses())
+		}
+	})
 }
 
 // A lane is set back only to where everything had its time.
@@ -124,19 +183,19 @@ func TestLaneOutstanding(t *testing.T) {
 	for q := range l.questions(t.Context()) {
 		asked = append(asked, q)
 	}
-	l.settle(asked[0].Index)
+	l.settle(asked[0].Pos)
 	l.nextPass()
 	for range l.questions(t.Context()) {
 	}
-	l.unsettle(asked[0].Index)
+	l.unsettle(asked[0].Pos)
 	if !l.outstanding() {
 		t.Error("two silent addresses, and nothing outstanding")
 	}
-	l.settle(asked[0].Index) // a late reply to the first pass
+	l.settle(asked[0].Pos) // a late reply to the first pass
 	if !l.outstanding() {
 		t.Error("one silent address, and nothing outstanding")
 	}
-	l.settle(asked[1].Index)
+	l.settle(asked[1].Pos)
 	if l.outstanding() {
 		t.Error("all have answered, and something is outstanding")
 	}
@@ -147,7 +206,7 @@ func TestLaneMends(t *testing.T) {
 	l := testLane(t, 100, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
 	for q := range l.questions(t.Context()) {
 		if q.Pos%10 == 0 {
-			l.fail(q.Index)
+			l.fail(q.Pos)
 		}
 	}
 	l.nextPass()
@@ -162,7 +221,7 @@ func TestLaneMends(t *testing.T) {
 			break
 		}
 	}
-	if o := again.outcomes(0, func(netip.Addr) bool { return false }); asked != 4 || o.LocalError != 7 || o.Silent != 93 {
+	if o, _ := again.outcomes(func(netip.Addr) bool { return false }); asked != 4 || o.LocalError != 7 || o.Silent != 93 {
 		t.Errorf("asked %d: %+v", asked, o)
 	}
 }
@@ -207,7 +266,7 @@ func FuzzUnpackBitset(f *testing.F) {
 }
 
 func FuzzReadCheckpoint(f *testing.F) {
-	f.Add([]byte(`{"format":"memsweep-checkpoint/1","plan":{"targets":["127.0.0.0/30"],"probes":["memcached-tcp"],"port":11211,"rate":1000,"tries":2,"timeout":"1s","cooldown":"1s","shard":"1/1"},"lanes":[{"probe":"memcached-tcp","settled":"AAAAAP//","failed":"AAAAAP//"}]}{"addr":"127.0.0.1","sights":[{"probe":"memcached-tcp","observed":null}]}{"hosts":1}`))
+	f.Add([]byte(`{"format":"memsweep-checkpoint/2","plan":{"targets":["127.0.0.0/30"],"probes":["memcached-tcp"],"port":11211,"rate":1000,"tries":2,"timeout":"1s","cooldown":"1s","shard":"1/1"},"lanes":[{"probe":"memcached-tcp","settled":"AAAAAP//","failed":"AAAAAP//"}]}{"addr":"127.0.0.1","sights":[{"probe":"memcached-tcp","observed":null}]}{"hosts":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := ReadCheckpoint(bytes.NewReader(text))
 		if err != nil {

@@ -29,6 +29,7 @@ func (s *Sweep) result(ctx context.Context) Result {
 	r.Coverage = exposure.Coverage{
 		Addresses:         s.lanes[0].addresses(),
 		Probes:            map[string]exposure.Outcomes{},
+		Fates:             map[string]exposure.Fates{},
 		PacketsSent:       c.Packets,
 		UnverifiedReplies: c.Unverified,
 		LocalErrors:       c.Local,
@@ -43,13 +44,8 @@ func (s *Sweep) result(ctx context.Context) Result {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints answered, but could not be interrogated in full because of errors on this machine: %v", failed, c.Local))
 	}
 	for _, l := range s.lanes {
-		answers := 0
-		for _, h := range s.hosts {
-			if h.sights[l.number] != nil {
-				answers++
-			}
-		}
-		o := l.outcomes(answers, func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
+		o, fates := l.outcomes(func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
+		r.Coverage.Fates[l.probe.Name] = fates
 		r.Coverage.Probes[l.probe.Name] = o
 		r.Coverage.Outcomes = r.Coverage.Outcomes.Add(o)
 		finished = finished && l.done()

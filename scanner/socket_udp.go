@@ -37,7 +37,7 @@ type udpPort struct {
 	queue  []outgoing
 	asked  []Question // the questions in queue
 	buf    []byte     // backs the payloads in queue
-	// recent is who was last asked with each request ID, by index + 1. It is
+	// recent is who was last asked with each request ID, by position + 1. It is
 	// consulted only for a reply that comes from an address that was not
 	// asked with its ID: a host that answers from another of its addresses.
 	recent []atomic.Uint64
@@ -163,7 +163,7 @@ func (u *udpPort) enqueue(q Question, id uint16, probe probes.Probe) {
 	u.buf = probe.Discover(u.buf, id)
 	u.queue = append(u.queue, outgoing{to: netip.AddrPortFrom(q.Addr, probe.Port), payload: u.buf[at:]})
 	u.asked = append(u.asked, q)
-	u.recent[id].Store(q.Index + 1)
+	u.recent[id].Store(q.Pos + 1)
 }
 
 // maxPending bounds how many answers to earlier datagrams one datagram waits
@@ -229,12 +229,12 @@ func (p *udpPass) reply(port *udpPort, number int, from netip.AddrPort, payload 
 	}
 	asked := from.Addr()
 	if n, want := p.cookie(asked); n != number || want != id {
-		index := port.recent[id].Load()
-		if index == 0 {
+		pos := port.recent[id].Load()
+		if pos == 0 {
 			p.job.Report(Event{Kind: Unverified, Addr: from.Addr()})
 			return
 		}
-		asked = p.job.Addr(index - 1)
+		asked = p.job.Addr(pos - 1)
 	}
 	first := probes.First{From: from, Datagram: append([]byte(nil), payload...)}
 	p.job.Report(Event{Kind: Answered, Addr: asked, First: first})

@@ -213,7 +213,7 @@ func (s *Sweep) walk(ctx, hard context.Context, l *lane) {
 			Quiet:       quiet,
 			Report:      func(e Event) { s.take(hard, l, e) },
 			Outstanding: l.outstanding,
-			Addr:        s.set.At,
+			Addr:        l.addr,
 			Abort:       hard,
 		})
 		if err != nil {

@@ -55,12 +55,35 @@ func (o Order) At(pos uint64) uint64 {
 	return x
 }
 
+// PositionOf returns where an element, which is below n, stands: the inverse
+// of At.
+func (o Order) PositionOf(element uint64) uint64 {
+	if element >= o.n {
+		panic(fmt.Sprintf("targets: element %d of an order of %d", element, o.n))
+	}
+	x := o.decrypt(element)
+	for x >= o.n {
+		x = o.decrypt(x)
+	}
+	return x
+}
+
 // encrypt is a balanced Feistel network over 2·half bits.
 func (o Order) encrypt(x uint64) uint64 {
 	mask := uint64(1)<<o.half - 1
 	left, right := x>>o.half, x&mask
 	for _, key := range o.keys {
 		left, right = right, left^mix(right^key)&mask
+	}
+	return left<<o.half | right
+}
+
+// decrypt is the inverse of encrypt.
+func (o Order) decrypt(x uint64) uint64 {
+	mask := uint64(1)<<o.half - 1
+	left, right := x>>o.half, x&mask
+	for i := range o.keys {
+		left, right = right^mix(left^o.keys[feistelRounds-1-i])&mask, left
 	}
 	return left<<o.half | right
 }
@@ -125,6 +148,14 @@ func (s Shard) Len(n uint64) uint64 {
 func (s Shard) Position(k uint64) uint64 {
 	s = s.whole()
 	return k*s.Count + s.Index - 1
+}
+
+// PlaceOf returns which of the shard's own positions that position of the
+// whole order is, the inverse of Position, and whether it is one of them.
+func (s Shard) PlaceOf(position uint64) (k uint64, ok bool) {
+	s = s.whole()
+	k = position / s.Count
+	return k, position%s.Count == s.Index-1
 }
 
 // whole gives the zero value its meaning.

@@ -38,6 +38,32 @@ func TestOrderIsAPermutation(t *testing.T) {
 
 // Whatever the size, the number of shards and the point of restart, the
 // shards together ask each address once.
+// Where an element stands can be asked as well as what stands somewhere.
+func TestOrderInverse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Uint64Range(1, 1<<33).Draw(t, "n")
+		o := NewOrder(n, rapid.Uint64().Draw(t, "seed"))
+		pos := rapid.Uint64Range(0, n-1).Draw(t, "pos")
+		if back := o.PositionOf(o.At(pos)); back != pos {
+			t.Fatalf("position %d holds %d, which stands at %d", pos, o.At(pos), back)
+		}
+		count := rapid.Uint64Range(1, 70).Draw(t, "shards")
+		mine := 0
+		for i := range count {
+			s := Shard{Index: i + 1, Count: count}
+			if k, ok := s.PlaceOf(pos); ok {
+				mine++
+				if s.Position(k) != pos || k >= s.Len(n) {
+					t.Fatalf("shard %v: position %d is its own %d", s, pos, k)
+				}
+			}
+		}
+		if mine != 1 {
+			t.Fatalf("position %d is in %d shards", pos, mine)
+		}
+	})
+}
+
 func TestOrderShardedAndRestarted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Range(0, 5000).Draw(t, "n")

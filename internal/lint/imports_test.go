@@ -44,7 +44,7 @@ var layers = map[string]layer{
 	// The lab and the benchmark around it are for tests and for `make bench`.
 	"internal/lab":       {own: []string{"internal/memtest", "exposure", "report"}, others: []string{"github.com/cilium/ebpf", "golang.org/x/sys"}},
 	"internal/lab/bench": {own: []string{"internal/lab", "exposure", "report"}, others: []string{"golang.org/x/sys"}},
-	"internal/spool":     {},
+	"internal/spool":     {others: []string{"github.com/klauspost/compress"}},
 	"cmd/memsweep": {
 		own:    []string{"exposure", "targets", "probes", "scanner", "scanner/raw", "report", "internal/memtest", "internal/privilege"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},

@@ -4,12 +4,11 @@
 package spool
 
 import (
-	"bytes"
-	"compress/flate"
 	"fmt"
-	"io"
 	"os"
 	"sync"
+
+	"github.com/klauspost/compress/s2"
 )
 
 // inMemory is how many compressed bytes are kept before a file is used.
@@ -19,8 +18,7 @@ const inMemory = 8 << 20
 // may be called concurrently.
 type Spool struct {
 	mu      sync.Mutex
-	packer  *flate.Writer
-	packed  bytes.Buffer
+	packed  []byte   // the room in which documents are packed
 	chunks  [][]byte // what is in memory
 	held    int      // bytes in chunks
 	file    *os.File // nil: not needed yet, or not to be had
@@ -83,16 +81,10 @@ func (s *Spool) open() bool {
 
 // pack compresses a document; the result is valid until the next call.
 func (s *Spool) pack(document []byte) []byte {
-	s.packed.Reset()
-	if s.packer == nil {
-		// The level is valid.
-		s.packer, _ = flate.NewWriter(&s.packed, flate.BestSpeed)
-	} else {
-		s.packer.Reset(&s.packed)
+	if need := s2.MaxEncodedLen(len(document)); need > cap(s.packed) {
+		s.packed = make([]byte, need)
 	}
-	s.packer.Write(document) // a bytes.Buffer does not fail
-	s.packer.Close()
-	return s.packed.Bytes()
+	return s2.Encode(s.packed[:cap(s.packed)], document)
 }
 
 // Get returns the document at ref.
@@ -105,7 +97,7 @@ func (s *Spool) Get(ref Ref) ([]byte, error) {
 	} else if _, err := s.file.ReadAt(packed, ref.offset); err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.file.Name(), err)
 	}
-	document, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	document, err := s2.Decode(nil, packed)
 	if err != nil {
 		return nil, fmt.Errorf("unpack a spooled document: %w", err)
 	}

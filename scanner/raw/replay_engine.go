@@ -40,7 +40,7 @@ func (e *ReplayEngine) Close() error { return nil }
 func (e *ReplayEngine) Discover(ctx context.Context, job scanner.Job) error {
 	v := newVerifier(job.Probe, e.ports, scanner.NewCookies(e.setup.Plan.Seed))
 	for q := range job.Questions {
-		v.ask(q)
+		v.remember([]Frame{v.frame(q.Addr)}, []scanner.Question{q})
 	}
 	capture, err := e.open()
 	if err != nil {

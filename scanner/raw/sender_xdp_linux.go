@@ -14,7 +14,9 @@ import (
 
 const (
 	// xdpSlots is how many frames one system call sends: setting up a run
-	// costs as much as some tens of frames.
+	// costs as much as some tens of frames. More than the ring of a virtual
+	// interface holds would overflow it whenever the kernel puts its emptying
+	// off to a thread, which gets no turn before the call ends.
 	xdpSlots = 256
 	// xdpBatch is how many frames the kernel makes before it hands them to the
 	// driver: with more, short rings overflow before they are emptied.
@@ -38,6 +40,7 @@ type xdpSender struct {
 	anchor   *xdpAnchor
 	counters *counters
 	watch    *xdpWatch // nil: the kernel does not let us
+	mended   uint64    // frames that were lost, and left to be sent again
 }
 
 // The shared memory begins with next, and what the program is told of every
@@ -153,13 +156,35 @@ func (s *xdpSender) Send(frames []Frame) (int, error) {
 		if len(batch) == 0 {
 			return sent, errForeign(frames[sent])
 		}
+		before := s.watched()
 		n, err := s.transmit(len(batch))
+		if lost := s.watched() - before; lost > 0 && err == nil {
+			s.mended += lost
+			return sent, overflow{sent: n - min(n, int(lost))}
+		}
 		sent += n
 		if err != nil {
 			return sent, err
 		}
 	}
 	return sent, nil
+}
+
+// overflow is the error of a call in which the driver did not take some of the
+// frames; which, the kernel does not say, so that all have to be sent again.
+type overflow struct{ sent int } // how many it did take
+
+func (o overflow) Error() string { return unix.ENOBUFS.Error() }
+
+// Unwrap makes it what a socket's full queue is.
+func (o overflow) Unwrap() error { return unix.ENOBUFS }
+
+// watched is how many frames the driver did not take so far, as far as known.
+func (s *xdpSender) watched() uint64 {
+	if s.watch == nil {
+		return 0
+	}
+	return s.watch.lost()
 }
 
 // transmit runs the program over the first n slots. A signal ends a run early,
@@ -192,10 +217,8 @@ func (s *xdpSender) call() unix.Errno {
 // larger number is the least that was lost.
 func (s *xdpSender) Dropped() (uint64, error) {
 	lost, err := s.counters.lost()
-	if s.watch != nil {
-		lost = max(lost, s.watch.lost())
-	}
-	return lost, err
+	lost = max(lost, s.watched())
+	return lost - min(lost, s.mended), err
 }
 
 func (s *xdpSender) Close() error {

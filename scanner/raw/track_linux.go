@@ -28,11 +28,11 @@ type track struct {
 	ways   map[wayKey]*way
 	rings  map[string]*Ring // by interface
 
-	last  Path // the way of the last question: the next is likely to go there too
-	lastW *way
-	batch []scanner.Question
-	lost  uint64 // frames that interfaces had dropped when last looked
-	look  time.Time
+	last    Path // the way of the last question: the next is likely to go there too
+	lastW   *way
+	waiting int    // questions in all ways
+	lost    uint64 // frames that interfaces had dropped when last looked
+	look    time.Time
 }
 
 func newTrack(e *Engine, probe probes.Probe, paths []Path) (*track, error) {
@@ -94,7 +94,7 @@ func (t *track) way(path Path) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &way{path: path, template: template, sender: sender}
+	w := &way{path: path, template: template, sender: sender, charge: t.charge}
 	t.ways[keyOfPath(path)] = w
 	return w, nil
 }
@@ -122,7 +122,6 @@ func (t *track) close() error {
 
 // send asks every question of the job.
 func (t *track) send(ctx context.Context, job scanner.Job) error {
-	t.batch = t.batch[:0]
 	var onLink []scanner.Question
 	size := t.engine.gate.MaxBatch()
 	for q := range job.Questions {
@@ -141,8 +140,8 @@ func (t *track) send(ctx context.Context, job scanner.Job) error {
 			}
 			continue
 		}
-		t.add(q, [6]byte{})
-		if len(t.batch) >= size {
+		t.add(&q, [6]byte{})
+		if t.waiting >= size {
 			if err := t.flush(ctx, job); err != nil {
 				return quietly(ctx, err)
 			}
@@ -177,12 +176,12 @@ func (t *track) turn(addr netip.Addr) error {
 	return nil
 }
 
-func (t *track) add(q scanner.Question, next [6]byte) {
-	f := t.ask(q)
-	f.NextMAC = next
-	t.lastW.frames = append(t.lastW.frames, f)
-	t.lastW.asked = append(t.lastW.asked, q)
-	t.batch = append(t.batch, q)
+func (t *track) add(q *scanner.Question, next [6]byte) {
+	port, token := t.cookie(q.Addr)
+	w := t.lastW
+	w.frames = append(w.frames, Frame{Dst: q.Addr, NextMAC: next, SrcPort: t.ports[port], Token: token})
+	w.asked = append(w.asked, *q)
+	t.waiting++
 }
 
 // onLinkBatch is how many neighbours are looked for at a time.
@@ -207,7 +206,7 @@ func (t *track) sendOnLink(ctx context.Context, job scanner.Job, list []scanner.
 			if err := t.turn(q.Addr); err != nil {
 				return err
 			}
-			t.add(q, [6]byte(n.MAC))
+			t.add(&q, [6]byte(n.MAC))
 		case ctx.Err() != nil:
 			job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
 		case !errors.Is(n.Err, ErrNoNeighbour):
@@ -217,33 +216,42 @@ func (t *track) sendOnLink(ctx context.Context, job scanner.Job, list []scanner.
 	return t.flush(ctx, job)
 }
 
-// flush passes the batch through the gate and sends it.
-func (t *track) flush(ctx context.Context, job scanner.Job) error {
-	if len(t.batch) == 0 {
+// flush passes what waits through the gate and sends it. After an error
+// nothing waits any more: what was not sent is reported as not asked.
+func (t *track) flush(ctx context.Context, job scanner.Job) (err error) {
+	if t.waiting == 0 {
 		return nil
 	}
-	defer func() { t.batch = t.batch[:0] }()
-	bytes := wireBytes(t.probe)
-	for list := t.batch; len(list) > 0; {
-		n := min(len(list), t.engine.gate.MaxBatch())
-		if err := t.engine.gate.PassBatch(ctx, list[:n], bytes); err != nil {
-			for _, q := range t.batch {
-				job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
-			}
-			for _, w := range t.ways {
-				w.frames, w.asked = w.frames[:0], w.asked[:0]
-			}
-			return err
-		}
-		list = list[n:]
-	}
 	for _, w := range t.ways {
-		if err := w.flush(job.Report); err != nil {
-			return err
+		_, asked := w.waiting()
+		for err == nil && len(asked) > 0 {
+			err = t.flushSome(ctx, job, w)
+			_, asked = w.waiting()
 		}
+		for _, q := range asked {
+			job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
+		}
+		w.clear()
 	}
+	t.waiting = 0
 	t.watch()
-	return nil
+	return err
+}
+
+// charge counts questions that are sent again.
+func (t *track) charge(packets int) {
+	t.engine.gate.Charge(packets, packets*wireBytes(t.probe))
+}
+
+// flushSome sends as much of what waits as may leave at once.
+func (t *track) flushSome(ctx context.Context, job scanner.Job, w *way) error {
+	frames, asked := w.waiting()
+	n := min(len(asked), t.engine.gate.MaxBatch())
+	if err := t.engine.gate.PassBatch(ctx, asked[:n], wireBytes(t.probe)); err != nil {
+		return err
+	}
+	t.remember(frames[:n], asked[:n])
+	return w.flush(n, job.Report)
 }
 
 // wireBytes is what a question and the answer to it take on the wire.

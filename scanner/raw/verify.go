@@ -5,7 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/probes"
@@ -19,10 +19,9 @@ type verifier struct {
 	ports   []uint16
 	cookies scanner.Cookies
 	// recent is who was last asked from each port with each request ID, by
-	// index + 1, for replies that come from an address that was not asked. It
-	// is small enough to stay in a processor's cache, since every question
-	// writes to it somewhere.
-	recent [][]atomic.Uint32
+	// position + 1, for replies that come from an address that was not asked.
+	mu     sync.Mutex
+	recent [][]uint32
 	// witness is shown what verified; nil: nobody.
 	witness func(on string, asked netip.Addr, p *Packet)
 }
@@ -31,7 +30,7 @@ func newVerifier(probe probes.Probe, ports []uint16, cookies scanner.Cookies) *v
 	v := &verifier{probe: probe, ports: ports, cookies: cookies}
 	if probe.Transport == exposure.UDP {
 		for range ports {
-			v.recent = append(v.recent, make([]atomic.Uint32, 1<<16))
+			v.recent = append(v.recent, make([]uint32, 1<<16))
 		}
 	}
 	return v
@@ -47,13 +46,26 @@ func (v *verifier) cookie(addr netip.Addr) (port int, token uint32) {
 	return port, token
 }
 
-// ask returns the frame that asks a question, and remembers who was asked.
-func (v *verifier) ask(q scanner.Question) Frame {
-	port, token := v.cookie(q.Addr)
-	if v.recent != nil {
-		v.recent[port][token].Store(uint32(min(q.Index+1, math.MaxUint32)))
+// remember notes who was asked by which frame. It takes a batch at a time: a
+// lock for each, or an atomic store, would wait for memory every time.
+func (v *verifier) remember(frames []Frame, asked []scanner.Question) {
+	if v.recent == nil {
+		return
 	}
-	return Frame{Dst: q.Addr, SrcPort: v.ports[port], Token: token}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range frames {
+		port := slices.Index(v.ports, frames[i].SrcPort)
+		v.recent[port][frames[i].Token] = uint32(min(asked[i].Pos+1, math.MaxUint32))
+	}
+}
+
+// recently is the position that was last asked from a port with a request ID.
+func (v *verifier) recently(port int, id uint16) (pos uint64, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	noted := v.recent[port][id]
+	return uint64(noted) - 1, noted > 0 && noted < math.MaxUint32
 }
 
 // take verifies a packet by computing the cookie of the endpoint again, and
@@ -81,9 +93,9 @@ func (v *verifier) takeUDP(on string, job scanner.Job, port int, p *Packet) {
 	asked := p.From.Addr()
 	if wantPort, want := v.cookie(asked); ok && (wantPort != port || want != uint32(id)) {
 		// Not from the address that was asked with this ID; who was?
-		index := v.recent[port][id].Load()
-		if ok = index > 0 && index < math.MaxUint32; ok {
-			asked = job.Addr(uint64(index) - 1)
+		var pos uint64
+		if pos, ok = v.recently(port, id); ok {
+			asked = job.Addr(pos)
 		}
 	}
 	if !ok {

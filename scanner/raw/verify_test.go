@@ -16,7 +16,9 @@ func verified(t *testing.T, probe string) (*verifier, Frame, netip.Addr) {
 	}
 	v := newVerifier(p, []uint16{40000, 40001, 40002}, scanner.NewCookies(7))
 	addr := netip.MustParseAddr("10.64.3.4")
-	return v, v.ask(scanner.Question{Index: 9, Addr: addr}), addr
+	f := v.frame(addr)
+	v.remember([]Frame{f}, []scanner.Question{{Pos: 9, Addr: addr}})
+	return v, f, addr
 }
 
 // Only what fits the cookie of the endpoint that was asked is an answer.
@@ -73,9 +75,11 @@ func TestVerify(t *testing.T) {
 func BenchmarkAsk(b *testing.B) {
 	p, _ := probes.ByName("memcached-udp")
 	v := newVerifier(p, []uint16{1, 2, 3, 4}, scanner.NewCookies(1))
-	q := scanner.Question{Index: 1, Addr: netip.MustParseAddr("10.0.0.1")}
+	asked := []scanner.Question{{Pos: 1, Addr: netip.MustParseAddr("10.0.0.1")}}
+	frames := make([]Frame, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		v.ask(q)
+		frames[0] = v.frame(asked[0].Addr)
+		v.remember(frames, asked)
 	}
 }

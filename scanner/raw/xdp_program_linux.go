@@ -49,8 +49,9 @@ const (
 //	return bpf_redirect(ifindex, 0);
 //
 // What the sender runs it over claims to come from that interface: what does
-// not are the packets of where it is anchored. It copies the whole frame: the kernel uses its pages again, with whatever the
-// last receiver left in them, and that may have rewritten any header.
+// not are the packets of where it is anchored. It copies the whole frame: the
+// kernel uses its pages again, with whatever the last receiver left in them,
+// and that may have rewritten any header.
 func frameProgram(memory, size, stride, ifindex int) *ebpf.ProgramSpec {
 	insns := asm.Instructions{
 		asm.LoadMem(asm.R2, asm.R1, xdpIngress, asm.Word),
