@@ -63,6 +63,10 @@ type Job struct {
 	Abort context.Context
 }
 
+// MaxHeld is how many questions an engine may have taken and not yet sent, or
+// reported: a batch that waits at the gate, neighbours that are looked for.
+const MaxHeld = 1024
+
 // Question is one address to be asked.
 type Question struct {
 	Pos   uint64 // position in the walk

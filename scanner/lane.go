@@ -220,8 +220,7 @@ func (l *lane) tick(now time.Time, grace time.Duration) (pass int, pos uint64) {
 	if len(l.marks) == 0 {
 		l.marks = append(l.marks, mark{at: now, pass: 0, pos: 0})
 	}
-	// A batch of questions may be handed out and still wait at the gate.
-	sent := l.pos - min(l.pos, maxBatch)
+	sent := l.pos - min(l.pos, MaxHeld)
 	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: sent})
 	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= grace {
 		l.marks = l.marks[1:]

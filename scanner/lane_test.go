@@ -157,17 +157,17 @@ func TestLaneFates(t *testing.T) {
 
 // A lane is set back only to where everything had its time.
 func TestLaneTick(t *testing.T) {
-	l := testLane(t, 700, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	l := testLane(t, 3000, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
 	now := time.Now()
 	if _, pos := l.tick(now, time.Second); pos != 0 {
 		t.Errorf("at the start: %d", pos)
 	}
 	for q := range l.questions(t.Context()) {
-		if q.Pos == 499 {
+		if q.Pos == 1999 {
 			break
 		}
 	}
-	for step, want := range []uint64{0, 0, 500 - maxBatch} {
+	for step, want := range []uint64{0, 0, 2000 - MaxHeld} {
 		now = now.Add(600 * time.Millisecond)
 		if _, pos := l.tick(now, time.Second); pos != want {
 			t.Errorf("tick %d: position %d, want %d", step, pos, want)

@@ -17,6 +17,7 @@ import (
 // evidenceKeeper is an engine that can write down the packets of a finding.
 type evidenceKeeper interface {
 	Keep(addr netip.Addr, finding string) error
+	Unkept() uint64 // frames that there was no room for
 }
 
 // engine is how the plan's engine is made.
@@ -89,6 +90,9 @@ func (r *sweepRun) endPcap() error {
 	}
 	if r.pcapErr != nil {
 		return fmt.Errorf("the packets of the findings were not written: %w", r.pcapErr)
+	}
+	if keeper, ok := r.sweep.Engine().(evidenceKeeper); ok && keeper.Unkept() > 0 {
+		return fmt.Errorf("the capture lacks %d frames: more answered than there is room for", keeper.Unkept())
 	}
 	return nil
 }

@@ -37,8 +37,10 @@ type Engine struct {
 	links      []Link
 	tracks     []*track
 
-	mu    sync.Mutex
-	notes []string // what was passed over, and why
+	mu     sync.Mutex
+	notes  []string  // what was passed over, and why
+	routes uint64    // how often they have changed
+	asked  time.Time // when the routes were last read
 }
 
 // maxPaths bounds how many different ways to the targets are prepared.
@@ -62,6 +64,7 @@ func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
 	if e.router, err = NewRouter(RouteOptions{Interface: o.Interface, Source: o.Source, Neighbours: e.neighbours}); err != nil {
 		return err
 	}
+	e.asked = time.Now()
 	paths, err := e.paths(setup.Set)
 	if err != nil {
 		return err
@@ -80,6 +83,24 @@ func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
 		e.evidence, err = NewEvidence(o.Pcap, e.links...)
 	}
 	return err
+}
+
+// refreshEvery is how often the routes are read again, and gateways asked for
+// their Ethernet address: about as often as a kernel's ARP entry goes stale.
+const refreshEvery = 30 * time.Second
+
+// refreshed reads the routes again when it is time, and returns how often they
+// have changed. Routes that cannot be read stay as they are.
+func (e *Engine) refreshed(now time.Time) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now.Sub(e.asked) >= refreshEvery {
+		e.asked = now
+		if changed, err := e.router.Refresh(); err == nil && changed {
+			e.routes++
+		}
+	}
+	return e.routes
 }
 
 // paths is every way to an address of the set. Addresses without one are
@@ -168,6 +189,14 @@ func (e *Engine) Keep(addr netip.Addr, finding string) error {
 		return nil
 	}
 	return e.evidence.Keep(addr, finding)
+}
+
+// Unkept is how many frames of addresses that answered there was no room for.
+func (e *Engine) Unkept() uint64 {
+	if e.evidence == nil {
+		return 0
+	}
+	return e.evidence.Lost()
 }
 
 // remember keeps a verified reply, and the question as it was sent, until the

@@ -5,7 +5,7 @@ import "time"
 // NeighbourOptions say how to ask for Ethernet addresses. The zero value is a
 // good choice.
 type NeighbourOptions struct {
-	// Rate is how many questions are sent in a second; 0: 100. Each is a
+	// Rate is how many questions are sent in a second; 0: 500. Each is a
 	// broadcast or multicast that every host of the link has to look at.
 	Rate float64
 	// Tries is how often a neighbour is asked; 0: 3, as the kernel does
@@ -18,7 +18,7 @@ type NeighbourOptions struct {
 
 func (o NeighbourOptions) withDefaults() NeighbourOptions {
 	if o.Rate <= 0 {
-		o.Rate = 100
+		o.Rate = 500
 	}
 	if o.Tries <= 0 {
 		o.Tries = 3

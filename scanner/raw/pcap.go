@@ -98,13 +98,6 @@ func (e *Evidence) Lost() uint64 {
 	return e.lost
 }
 
-// Forget drops the frames of an address.
-func (e *Evidence) Forget(addr netip.Addr) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.remove(addr)
-}
-
 // Keep writes the frames of an address, in the order of their time; id names
 // the finding.
 func (e *Evidence) Keep(addr netip.Addr, id string) error {

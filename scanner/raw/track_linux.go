@@ -30,8 +30,11 @@ type track struct {
 
 	last    Path // the way of the last question: the next is likely to go there too
 	lastW   *way
-	waiting int    // questions in all ways
-	lost    uint64 // frames that interfaces had dropped when last looked
+	lastMAC [6]byte            // of its next hop
+	routes  uint64             // as of Engine.routes
+	onLink  []scanner.Question // whose Ethernet address has to be found first
+	waiting int                // questions in all ways
+	lost    uint64             // frames that interfaces had dropped when last looked
 	look    time.Time
 }
 
@@ -122,7 +125,7 @@ func (t *track) close() error {
 
 // send asks every question of the job.
 func (t *track) send(ctx context.Context, job scanner.Job) error {
-	var onLink []scanner.Question
+	t.follow(time.Now())
 	size := t.engine.gate.MaxBatch()
 	for q := range job.Questions {
 		if !t.last.Prefix.IsValid() || !t.last.Prefix.Contains(q.Addr) {
@@ -132,25 +135,22 @@ func (t *track) send(ctx context.Context, job scanner.Job) error {
 			}
 		}
 		if t.last.PerHost() {
-			if onLink = append(onLink, q); len(onLink) == onLinkBatch {
-				if err := t.sendOnLink(ctx, job, onLink); err != nil {
-					return quietly(ctx, err)
-				}
-				onLink = onLink[:0]
-			}
-			continue
+			t.onLink = append(t.onLink, q)
+		} else {
+			t.add(&q, t.lastMAC)
 		}
-		t.add(&q, [6]byte{})
+		if len(t.onLink) == onLinkBatch {
+			t.meetAll(ctx, job)
+		}
 		if t.waiting >= size {
 			if err := t.flush(ctx, job); err != nil {
+				t.giveBack(job)
 				return quietly(ctx, err)
 			}
 			size = t.engine.gate.MaxBatch() // it follows the rate, which drops may lower
 		}
 	}
-	if err := t.sendOnLink(ctx, job, onLink); err != nil {
-		return quietly(ctx, err)
-	}
+	t.meetAll(ctx, job)
 	return quietly(ctx, t.flush(ctx, job))
 }
 
@@ -172,7 +172,8 @@ func (t *track) turn(addr netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	t.last, t.lastW = path, w
+	t.last, t.lastW, t.lastMAC = path, w, [6]byte{}
+	copy(t.lastMAC[:], path.NextMAC)
 	return nil
 }
 
@@ -182,38 +183,6 @@ func (t *track) add(q *scanner.Question, next [6]byte) {
 	w.frames = append(w.frames, Frame{Dst: q.Addr, NextMAC: next, SrcPort: t.ports[port], Token: token})
 	w.asked = append(w.asked, *q)
 	t.waiting++
-}
-
-// onLinkBatch is how many neighbours are looked for at a time.
-const onLinkBatch = 32
-
-// sendOnLink finds the Ethernet address of each target first. One that nobody
-// answers for stays silent, as it would behind a router.
-func (t *track) sendOnLink(ctx context.Context, job scanner.Job, list []scanner.Question) error {
-	if len(list) == 0 {
-		return nil
-	}
-	byAddr := map[netip.Addr]scanner.Question{}
-	var addrs []netip.Addr
-	for _, q := range list {
-		byAddr[q.Addr] = q
-		addrs = append(addrs, q.Addr)
-	}
-	for n := range t.engine.neighbours.Resolve(ctx, t.last, addrs) {
-		q := byAddr[n.Addr]
-		switch {
-		case n.Err == nil:
-			if err := t.turn(q.Addr); err != nil {
-				return err
-			}
-			t.add(&q, [6]byte(n.MAC))
-		case ctx.Err() != nil:
-			job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
-		case !errors.Is(n.Err, ErrNoNeighbour):
-			job.Report(scanner.Event{Kind: scanner.Failed, Addr: q.Addr, Question: q, Err: n.Err})
-		}
-	}
-	return t.flush(ctx, job)
 }
 
 // flush passes what waits through the gate and sends it. After an error
@@ -273,9 +242,17 @@ func (t *track) watch() {
 		return
 	}
 	t.look = now
+	t.follow(now)
 	lost := t.dropped()
 	t.engine.gate.Ease(lost > t.lost)
 	t.lost = lost
+}
+
+// follow looks for changed routes now and then.
+func (t *track) follow(now time.Time) {
+	if routes := t.engine.refreshed(now); routes != t.routes {
+		t.routes, t.last = routes, Path{}
+	}
 }
 
 // dropped is how many frames the interfaces have dropped so far.

@@ -26,18 +26,15 @@ func (w *way) waiting() ([]Frame, []scanner.Question) { return w.frames[w.done:]
 
 func (w *way) clear() { w.frames, w.asked, w.done = w.frames[:0], w.asked[:0], 0 }
 
-// wayKey tells ways apart.
+// wayKey tells ways apart. The next hop is part of each frame: when a gateway
+// gets another Ethernet address, nothing has to be opened, which could not be
+// done any more.
 type wayKey struct {
 	index  int
 	source netip.Addr
-	next   [6]byte
 }
 
-func keyOfPath(p Path) wayKey {
-	k := wayKey{index: p.Index, source: p.Source}
-	copy(k.next[:], p.NextMAC)
-	return k
-}
+func keyOfPath(p Path) wayKey { return wayKey{index: p.Index, source: p.Source} }
 
 // sendTries is how often a full queue is tried, for a third of a second in all.
 const sendTries = 6
