@@ -269,8 +269,8 @@ func (l *lane) restore(state LaneState) error {
 		return fmt.Errorf("failed: %w", err)
 	}
 	l.pass, l.pos, l.mending = state.Pass, state.Pos, state.Mending
-	if l.pass == l.tries && l.failed.any() {
-		l.pass, l.pos, l.mending = l.tries-1, 0, true
+	if l.toMend = l.failed.any(); l.toMend && l.pass == l.tries {
+		l.pass, l.pos, l.mending, l.toMend = l.tries-1, 0, true, false
 	}
 	l.marks = []mark{{pass: l.pass, pos: l.pos}}
 	return nil

@@ -30,7 +30,8 @@ type lane struct {
 	failed  bitset // the latest attempt failed on this machine
 
 	// mending: this pass asks only those that this machine could not ask before.
-	mending bool
+	// toMend: such a pass is to follow the last one, in a resumed sweep.
+	mending, toMend bool
 
 	mu      sync.Mutex
 	pass    int    // 0 for the first
@@ -185,6 +186,9 @@ func (l *lane) nextPass() bool {
 		return false
 	}
 	l.pass, l.pos, l.mending = l.pass+1, 0, false
+	if l.pass == l.tries && l.toMend && l.failed.any() {
+		l.pass, l.mending, l.toMend = l.tries-1, true, false
+	}
 	return l.pass < l.tries
 }
 

@@ -226,6 +226,39 @@ func TestLaneMends(t *testing.T) {
 	}
 }
 
+// Whatever failed on this machine before is asked once more by a resumed sweep,
+// wherever that was stopped.
+func TestResumeMends(t *testing.T) {
+	whole := Plan{Tries: 2, Shard: targets.Shard{Index: 1, Count: 1}}
+	for _, stop := range []int{1, 50, 99, 100, 150, 200} {
+		l := testLane(t, 100, whole)
+		asked := 0
+		for more := true; more && asked < stop; more = l.nextPass() {
+			for q := range l.questions(t.Context()) {
+				l.fail(q.Pos)
+				if asked++; asked == stop {
+					break
+				}
+			}
+			if asked == stop {
+				break
+			}
+		}
+		again := testLane(t, 100, whole)
+		state := LaneState{Probe: l.probe.Name, Pass: l.pass, Pos: l.pos, Settled: l.settled.pack(), Failed: l.failed.pack()}
+		if err := again.restore(state); err != nil {
+			t.Fatal(err)
+		}
+		for more := true; more; more = again.nextPass() {
+			for range again.questions(t.Context()) {
+			}
+		}
+		if o, _ := again.outcomes(func(netip.Addr) bool { return false }); o.Silent != 100 {
+			t.Errorf("stopped after %d: %+v", stop, o)
+		}
+	}
+}
+
 func TestBitsetPack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Range(1, 20_000).Draw(t, "bits")

@@ -108,3 +108,16 @@ func (l *Lab) tune() error {
 		{"core/somaxconn", "65536"},
 	})
 }
+
+// Carry takes the scanner's interface down, or up again with the way to the
+// target, which the kernel forgets meanwhile.
+func (l *Lab) Carry(up bool) error {
+	if !up {
+		return l.scanner.batch("link set " + scannerLink + " down")
+	}
+	commands := []string{"link set " + scannerLink + " up"}
+	if g := l.addrs.gateway; g.IsValid() {
+		commands = append(commands, fmt.Sprintf("route replace %s via %s", l.options.Range, g))
+	}
+	return l.scanner.batch(commands...)
+}
