@@ -31,7 +31,9 @@ func severityTable() string {
 	var b strings.Builder
 	b.WriteString("| verdict | it means | trusted | semi-trusted | untrusted | allowed by the policy |\n|---|---|---|---|---|---|\n")
 	for _, row := range severities {
-		of := func(t Trust, allowed bool) Severity { return SeverityOf(row.verdict, row.inTLS, row.serves, t, allowed) }
+		of := func(t Trust, allowed bool) Severity {
+			return SeverityOf(row.verdict, row.inTLS, row.serves, t, allowed)
+		}
 		allowed := of(Untrusted, true)
 		if row.allowed == "" {
 			allowed = "never"

@@ -96,8 +96,8 @@ func (f *File) Unknown(key *yaml.Node, known []string) {
 	f.Refuse(key, "unknown key %s: write one of %s", Quote(key.Value), strings.Join(known, ", "))
 }
 
-// maxText is the longest value that goes into reports, in bytes.
-const maxText = 256
+// MaxText is the longest value that goes into reports, in bytes.
+const MaxText = 256
 
 // Text reads one line of plain text; "" when there is none.
 func (f *File) Text(key, value *yaml.Node) string {
@@ -107,8 +107,8 @@ func (f *File) Text(key, value *yaml.Node) string {
 		f.Refuse(key, "%s is not text: write it on one line, in quotes", key.Value)
 	case IsNull(value):
 		return ""
-	case len(text) > maxText || strings.ContainsFunc(text, unicode.IsControl):
-		f.Refuse(key, "%s is longer than %d bytes or has control characters: write one short line", key.Value, maxText)
+	case len(text) > MaxText || strings.ContainsFunc(text, unicode.IsControl):
+		f.Refuse(key, "%s is longer than %d bytes or has control characters: write one short line", key.Value, MaxText)
 	}
 	return text
 }
