@@ -2,8 +2,12 @@ package main
 
 import (
 	"net/netip"
+	"os"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -25,7 +29,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status, "fill": fill},
 	})
 }
 
@@ -61,5 +65,28 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+var placeholder = regexp.MustCompile(`DAY([+-]\d+)|\$PORT`)
+
+// fill writes what only the run knows into files: `fill FILE...` makes DAY-7
+// the day a week ago, in UTC, and $PORT the servers' port. Nothing stands for
+// the present day, which may end meanwhile.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fill FILE...")
+	}
+	for _, name := range args {
+		text := placeholder.ReplaceAllStringFunc(ts.ReadFile(name), func(found string) string {
+			offset, isDay := strings.CutPrefix(found, "DAY")
+			if !isDay {
+				return ts.Getenv("PORT")
+			}
+			days, err := strconv.Atoi(offset)
+			ts.Check(err)
+			return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly)
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
