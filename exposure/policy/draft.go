@@ -26,7 +26,7 @@ const draftHead = `# memsweep policy: what may be reached from where, who says s
 # What each range may show to a trusted, semi-trusted or untrusted place:
 #   none: nothing    auth: TCP with credentials    open: TCP without    udp: UDP too
 # The most specific range decides, alone. What is not said is none.
-expect: []
+expect:
 #  - range: 10.20.0.0/16
 #    trusted: open
 #    semi-trusted: auth

@@ -177,19 +177,25 @@ func (h *hearing) concluded() *exposure.Standing {
 	for _, u := range h.unfounded {
 		for _, c := range u.claims {
 			if s.By == nil && c.by.dated() {
-				s.By = &c.by.Justification
+				s.By = c.by.word()
 			}
 		}
 	}
 	for _, j := range h.holding {
 		switch {
 		case s.By == nil:
-			s.By = &j.Justification
-		case s.Justified && s.By != &j.Justification && !slices.Contains(s.Others, j.Justification):
+			s.By = j.word()
+		case s.Justified && *s.By != j.Justification && !slices.Contains(s.Others, j.Justification):
 			s.Others = append(s.Others, j.Justification)
 		}
 	}
 	return s
+}
+
+// word is a copy for a report.
+func (j *justification) word() *exposure.Justification {
+	word := j.Justification
+	return &word
 }
 
 // dated reports whether both days are known, without which nothing can be said

@@ -209,6 +209,10 @@ func TestDraft(t *testing.T) {
 			t.Errorf("%s is justified from elsewhere", f.IP)
 		}
 	}
+	examples := strings.NewReplacer("#  - range", "  - range", "#    ", "    ").Replace(text)
+	if p := parsed(t, examples); p.Ranges() != 1 {
+		t.Errorf("%d ranges in\n%s", p.Ranges(), examples)
+	}
 	if filled.Judge(unmeasured, v, today)[0].Policy.Justified {
 		t.Error("what was not measured is justified")
 	}

@@ -35,12 +35,14 @@ func (u unfounded) finding(f *exposure.Finding, v exposure.Vantage) exposure.Fin
 	}
 	standing := exposure.Standing{Expected: f.Policy.Expected, Severity: g.Severity}
 	for _, c := range u.claims {
-		g.Reasons = append(g.Reasons, fmt.Sprintf("The justification of %s does not hold. %s", u, sentences(c.failures)), c.by.given())
+		g.Reasons = append(g.Reasons, fmt.Sprintf("The justification of %s does not hold. %s", u, strings.Join(c.failures, ". ")+"."), c.by.given())
 		g.Fix = append(g.Fix, c.by.fix(u.endpoint))
 		if standing.By == nil && c.by.dated() {
-			standing.By = &c.by.Justification
+			standing.By = c.by.word()
 		}
-		standing.Failures = append(standing.Failures, c.failures...)
+		for _, failure := range c.failures {
+			standing.Failures = append(standing.Failures, failure+".")
+		}
 	}
 	g.Policy = &standing
 	return g
@@ -52,8 +54,6 @@ func (u unfounded) id(f *exposure.Finding, v exposure.Vantage) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "memsweep-justification/1\n%s\n%s\n%d\n%s", v.Name, f.IP, u.port, u.transport))
 	return "ms-" + hex.EncodeToString(sum[:8])
 }
-
-func sentences(clauses []string) string { return strings.Join(clauses, ". ") + "." }
 
 // given says who gave the justification, and what for.
 func (j *justification) given() string {
