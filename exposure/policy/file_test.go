@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+
+	"github.com/memsweep/memsweep/exposure"
 )
 
 // good is a policy with one of everything.
@@ -234,10 +237,28 @@ func FuzzParse(f *testing.F) {
 			if len(judged) == 0 || judged[0].Policy == nil || judged[0].Policy.Severity != f.Severity {
 				t.Fatalf("%+v", judged)
 			}
-			if !judged[0].Policy.Justified && judged[0].Severity != f.Severity {
+			switch s := judged[0].Policy; {
+			case !s.Justified && judged[0].Severity != f.Severity:
 				t.Fatalf("milder, and not justified: %+v", judged[0])
+			case s.Justified && s.By == nil && !allowedByRanges(p, f, internet):
+				t.Fatalf("nobody answers for it: %+v", s)
+			case s.Justified && s.By != nil:
+				answeredFor(t, *s.By)
 			}
 		}
 		p.Review(today)
 	})
+}
+
+// answeredFor checks that somebody does answer, today.
+func answeredFor(t *testing.T, j exposure.Justification) {
+	t.Helper()
+	created, err := time.Parse(time.DateOnly, j.Created)
+	expires, err2 := time.Parse(time.DateOnly, j.Expires)
+	if err != nil || err2 != nil || created.After(today) || expires.Before(today.Truncate(24*time.Hour)) || expires.Sub(created) > 400*24*time.Hour {
+		t.Fatalf("from %s until %s", j.Created, j.Expires)
+	}
+	if j.Owner == "" || j.Reason == "" || strings.EqualFold(j.Owner, "todo") || strings.EqualFold(j.Reason, "todo") {
+		t.Fatalf("%q because of %q", j.Owner, j.Reason)
+	}
 }
