@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 )
 
-// Verdicts lists the verdicts, worst first.
+// Verdicts lists the verdicts on a host, worst first; Unfounded is none.
 func Verdicts() []Verdict {
 	return []Verdict{Reflector, OpenTCP, Impostor, FullVerdict, AuthVerdict, TLSVerdict, Unidentified}
 }
@@ -43,7 +44,7 @@ func Judge(h Host, v Vantage) Finding {
 		if verdict.rank() < f.Verdict.rank() {
 			f.Verdict = verdict
 		}
-		if s := SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust); s.AtLeast(f.Severity) {
+		if s := SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust, false); s.AtLeast(f.Severity) {
 			f.Severity = s
 		}
 	}
@@ -81,6 +82,9 @@ func (f *Finding) place(observations []Observation) {
 		}
 	}
 }
+
+// Observations are what was observed of the host, UDP first.
+func (f *Finding) Observations() iter.Seq[*Observation] { return f.observed }
 
 // observed yields every observation of f, UDP first.
 func (f *Finding) observed(yield func(*Observation) bool) {

@@ -33,38 +33,57 @@ func ParseTrust(s string) (Trust, error) {
 }
 
 // severities is the whole judgement: how bad each posture is from each kind of
-// vantage. The first row that holds counts: a row that says inTLS or serves
-// holds only for such endpoints. Down a column nothing gets worse, so that the
-// worst verdict is also the worst severity; credentials count for more when
-// nobody can overhear them, and whose data a proxy serves makes no difference.
+// vantage, and where the owner's policy allows it. The first row that holds
+// counts: a row that says inTLS or serves holds only for such endpoints. Down a
+// column nothing gets worse, so that the worst verdict is also the worst
+// severity; credentials count for more when nobody can overhear them, and whose
+// data a proxy serves makes no difference. The last row stands apart: it is
+// about somebody's word, the exposure behind it has a row of its own, and no
+// policy allows it.
 var severities = []struct {
 	verdict                     Verdict
 	inTLS, serves               bool
 	trusted, semitrust, untrust Severity
+	allowed                     Severity // "": it cannot be
+	means                       string
 }{
-	{Reflector, false, false, Medium, High, Critical},
-	{OpenTCP, false, false, Low, High, Critical},
-	{Impostor, false, true, Low, High, Critical},
-	{Impostor, false, false, Low, Medium, High},
-	{FullVerdict, false, false, Low, Medium, High},
-	{AuthVerdict, true, false, Info, Low, Medium},
-	{AuthVerdict, false, false, Low, Medium, High},
-	{TLSVerdict, false, false, Info, Info, Low},
-	{Unidentified, false, false, Info, Info, Low},
+	{Reflector, false, false, Medium, High, Critical, Info,
+		"anything answers in memcached's frame over UDP, a refusal too: a DDoS amplifier, and no authentication in force there"},
+	{OpenTCP, false, false, Low, High, Critical, Info,
+		"TCP without credentials: everything in it can be read and changed; also inside TLS, when no client certificate is asked for"},
+	{Impostor, false, true, Low, High, Critical, Info,
+		"a proxy or a clone that asks for no credentials: what is behind it can be read and changed"},
+	{Impostor, false, false, Low, Medium, High, Info,
+		"a honeypot, an unknown look-alike, or a proxy or clone that does ask"},
+	{FullVerdict, false, false, Low, Medium, High, Info,
+		"memcached at its connection limit; what it would ask for is not known"},
+	{AuthVerdict, true, false, Info, Low, Medium, Info,
+		"asks for credentials (`-Y` or SASL), inside TLS"},
+	{AuthVerdict, false, false, Low, Medium, High, Info,
+		"the same, in clear"},
+	{TLSVerdict, false, false, Info, Info, Low, Info,
+		"TLS, and nothing readable without a client certificate"},
+	{Unidentified, false, false, Info, Info, Low, Info,
+		"accepts, but is something else, or says nothing"},
+	{Unfounded, false, false, Low, Low, Medium, "",
+		"a justification in the policy that does not hold; the exposure itself is a finding beside it"},
 }
 
 // SeverityOf says how bad a verdict is for a vantage; inTLS is whether the
 // endpoint speaks TLS, serves whether anyone without credentials can read and
-// change somebody's data there. An unknown trust is judged as untrusted.
-func SeverityOf(v Verdict, inTLS, serves bool, t Trust) Severity {
+// change somebody's data there, allowed whether the owner's policy expects or
+// justifies it. An unknown trust is judged as untrusted.
+func SeverityOf(v Verdict, inTLS, serves bool, t Trust, allowed bool) Severity {
 	for _, row := range severities {
 		if row.verdict != v || row.inTLS && !inTLS || row.serves && !serves {
 			continue
 		}
-		switch t {
-		case Trusted:
+		switch {
+		case allowed && row.allowed != "":
+			return row.allowed
+		case t == Trusted:
 			return row.trusted
-		case SemiTrusted:
+		case t == SemiTrusted:
 			return row.semitrust
 		}
 		return row.untrust

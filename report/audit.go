@@ -32,11 +32,15 @@ func (a *audit) read(data []byte) (exposure.Finding, error) {
 	switch {
 	case f.ID == "" || !f.IP.IsValid() || f.Verdict == "" || f.Severity == "":
 		return f, errors.New("finding: id, ip, verdict or severity is missing")
-	case !slices.Contains(exposure.Verdicts(), f.Verdict):
+	case f.Verdict != exposure.Unfounded && !slices.Contains(exposure.Verdicts(), f.Verdict):
 		return f, fmt.Errorf(`finding: verdict "%s" is not known`, exposure.Escape(string(f.Verdict)))
 	case !slices.Contains(exposure.Severities(), f.Severity):
 		return f, fmt.Errorf(`finding: severity "%s" is not known`, exposure.Escape(string(f.Severity)))
-	case f.TCP == nil && f.UDP == nil && len(f.Also) == 0:
+	case f.Policy != nil && !slices.Contains(exposure.Severities(), f.Policy.Severity):
+		return f, fmt.Errorf(`finding: severity without policy "%s" is not known`, exposure.Escape(string(f.Policy.Severity)))
+	case f.Verdict == exposure.Unfounded && !bare(&f):
+		return f, errors.New("finding: it is about a justification, and has an endpoint")
+	case f.Verdict != exposure.Unfounded && bare(&f):
 		return f, errors.New("finding: it has no endpoint")
 	case a.ids[f.ID]:
 		return f, fmt.Errorf("finding: %s stands twice", exposure.Escape(f.ID))
@@ -49,6 +53,9 @@ func (a *audit) read(data []byte) (exposure.Finding, error) {
 	}
 	return f, nil
 }
+
+// bare reports whether f is about no endpoint.
+func bare(f *exposure.Finding) bool { return f.TCP == nil && f.UDP == nil && len(f.Also) == 0 }
 
 // count notes whether an endpoint answered. One that did may still have ended
 // as a local error or as not scanned, and so may one that never answered:

@@ -46,6 +46,7 @@ func TestDamagedReportIsNoAllClear(t *testing.T) {
 		want   string // in a problem; "": the report is whole
 	}{
 		"whole":            {func(*fixture) {}, ""},
+		"under a policy":   {func(x *fixture) { *x = held() }, ""},
 		"nothing found":    {func(x *fixture) { *x = nothing() }, ""},
 		"no findings":      {func(x *fixture) { x.findings = nil }, "its summary counts 13 endpoints that answered, its findings hold 0"},
 		"one dropped":      {func(x *fixture) { x.findings = x.findings[1:] }, "its summary counts 13 endpoints that answered, its findings hold 11"},
@@ -116,10 +117,12 @@ func TestUnreadableFindings(t *testing.T) {
 		damage func(*fixture)
 		want   string
 	}{
-		"twice":            {func(x *fixture) { x.findings = append(x.findings, x.findings[0]) }, "stands twice"},
-		"unknown verdict":  {func(x *fixture) { x.findings[1].Verdict = "fine\x1b" }, `verdict "fine\x1b" is not known`},
-		"unknown severity": {func(x *fixture) { x.findings[1].Severity = "none" }, `severity "none" is not known`},
-		"no endpoint":      {func(x *fixture) { x.findings[1].TCP, x.findings[1].UDP = nil, nil }, "no endpoint"},
+		"twice":                   {func(x *fixture) { x.findings = append(x.findings, x.findings[0]) }, "stands twice"},
+		"unknown verdict":         {func(x *fixture) { x.findings[1].Verdict = "fine\x1b" }, `verdict "fine\x1b" is not known`},
+		"unknown severity":        {func(x *fixture) { x.findings[1].Severity = "none" }, `severity "none" is not known`},
+		"severity without policy": {func(x *fixture) { x.findings[1].Policy = &exposure.Standing{Severity: "fine"} }, `severity without policy "fine" is not known`},
+		"hidden endpoint":         {func(x *fixture) { x.findings[1].Verdict = exposure.Unfounded }, "about a justification, and has an endpoint"},
+		"no endpoint":             {func(x *fixture) { x.findings[1].TCP, x.findings[1].UDP = nil, nil }, "no endpoint"},
 	} {
 		x := whole()
 		tt.damage(&x)

@@ -64,6 +64,7 @@ func columns() []column {
 			{"udp_wire_ratio", false, ratio(func(a *exposure.Amplification) *float64 { return &a.WireRatio })},
 			{"udp_ceiling_estimate", false, ratio(func(a *exposure.Amplification) *float64 { return a.CeilingEstimate })},
 		},
+		policyColumns(),
 	)
 }
 

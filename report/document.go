@@ -24,6 +24,7 @@ type sweepHeader struct {
 	RateAsked float64          `json:"rate_asked"`
 	Plan      json.RawMessage  `json:"plan"`
 	Scope     *Scope           `json:"scope"`
+	Policy    *Policy          `json:"policy,omitempty"`
 }
 
 // sweepDocument is the same with what is known at the end.
@@ -33,6 +34,7 @@ type sweepDocument struct {
 	Finished     *time.Time `json:"finished"`
 	RateAchieved *float64   `json:"rate_achieved"`
 	Problems     []string   `json:"problems,omitempty"`
+	Justified    *uint64    `json:"justified,omitempty"`
 }
 
 func newSweepHeader(h Header) sweepHeader {
@@ -48,6 +50,7 @@ func newSweepHeader(h Header) sweepHeader {
 		RateAsked: s.RateAsked,
 		Plan:      s.Plan,
 		Scope:     h.Scope,
+		Policy:    h.Policy,
 	}
 }
 
@@ -65,7 +68,8 @@ func (s sweepHeader) header(tool Tool) Header {
 			RateAsked: s.RateAsked,
 			Plan:      s.Plan,
 		},
-		Scope: s.Scope,
+		Scope:  s.Scope,
+		Policy: s.Policy,
 	}
 }
 

@@ -90,6 +90,38 @@ func whole() fixture {
 	return x
 }
 
+// held is the whole report, held against a policy: one finding is expected, one
+// justified twice, and one justification does not hold.
+func held() fixture {
+	x := whole()
+	x.header.Policy = &Policy{Name: "policy.yaml", SHA256: fmt.Sprintf("%064x", 13)}
+	x.summary.Justified = ptr(uint64(2))
+	for i := range x.findings {
+		x.findings[i].Policy = &exposure.Standing{Expected: exposure.ExpectNone, Severity: x.findings[i].Severity}
+	}
+	jane := exposure.Justification{Source: "policy.yaml:12", Owner: "Jane Doe", Reason: "billing, SEC-42", Created: "2026-01-01", Expires: "2026-12-31"}
+	ada := exposure.Justification{Source: "policy.yaml:30", Owner: "=Ada()", Reason: "a test bed", Created: "2026-02-01", Expires: "2026-04-30"}
+	allowed := func(i int, by *exposure.Justification, others ...exposure.Justification) {
+		x.findings[i].Policy.Justified, x.findings[i].Policy.By, x.findings[i].Policy.Others = true, by, others
+		x.findings[i].Severity = exposure.Info
+	}
+	allowed(0, &jane, ada)
+	x.findings[5].Policy.Expected = exposure.ExpectAuth
+	allowed(5, nil)
+
+	old := jane
+	old.Source, old.Owner, old.Expires = "policy.yaml:21", "Grace", "2026-03-13"
+	failures := []string{"policy.yaml:21: expired after 2026-03-13 (UTC): close what it is for, or have it decided anew."}
+	x.findings[2].Policy.By, x.findings[2].Policy.Failures = &old, failures
+	x.findings = append(x.findings, exposure.Finding{
+		ID: "ms-00112233445566aa", IP: x.findings[2].IP, Verdict: exposure.Unfounded, Severity: exposure.Medium,
+		Reasons: []string{"The justification of TCP port 11211 does not hold. " + failures[0], "Owner: Grace. Reason: billing, SEC-42. From 2026-01-01 until 2026-03-13."},
+		Fix:     []exposure.Fix{{For: "owner", Title: "Close it, or have it decided anew and correct policy.yaml:21", Lines: []string{"memsweep policy check policy.yaml"}}},
+		Policy:  &exposure.Standing{Expected: exposure.ExpectNone, Severity: exposure.Medium, By: &old, Failures: failures},
+	})
+	return x
+}
+
 func nothing() fixture {
 	x := fixture{header: someHeader(), summary: someSummary()}
 	x.header.Scope = nil

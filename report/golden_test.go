@@ -39,6 +39,10 @@ func goldens() []struct {
 		{"nothing.txt", "text", nothing(), Options{Width: 100}},
 		{"interrupted.json", "json", interrupted(), Options{}},
 		{"interrupted.jsonl", "jsonl", interrupted(), Options{}},
+		{"held.json", "json", held(), Options{}},
+		{"held.jsonl", "jsonl", held(), Options{}},
+		{"held.csv", "csv", held(), Options{}},
+		{"held.txt", "text", held(), Options{Width: 100}},
 		{"interrupted.txt", "text", interrupted(), Options{Width: 100}},
 	}
 }

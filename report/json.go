@@ -85,6 +85,7 @@ func (j *jsonWriter) head(b *bufio.Writer, s Summary) error {
 		Finished:     known(s.Finished),
 		RateAchieved: s.RateAchieved,
 		Problems:     s.Problems,
+		Justified:    s.Justified,
 	}
 	b.WriteString("{\n")
 	for _, m := range []struct {

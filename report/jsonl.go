@@ -35,6 +35,7 @@ type (
 		RateAchieved *float64           `json:"rate_achieved"`
 		Coverage     *exposure.Coverage `json:"coverage"`
 		Problems     []string           `json:"problems,omitempty"`
+		Justified    *uint64            `json:"justified,omitempty"`
 	}
 )
 
@@ -58,6 +59,7 @@ func (j jsonlWriter) End(s Summary) error {
 		RateAchieved: s.RateAchieved,
 		Coverage:     knownCoverage(s.Coverage),
 		Problems:     s.Problems,
+		Justified:    s.Justified,
 	})
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -36,7 +37,7 @@ func TestFormatsShowTheSameFindings(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(slices.Values(names)), slices.Sorted(maps.Keys(extractors()))); diff != "" {
 		t.Fatalf("formats and extractors differ: a new format needs one here\n%s", diff)
 	}
-	for _, x := range []fixture{whole(), interrupted(), nothing()} {
+	for _, x := range []fixture{whole(), interrupted(), nothing(), held()} {
 		var want []shown
 		for _, f := range x.findings {
 			want = append(want, shown{f.ID, f.IP.String(), string(f.Verdict), string(f.Severity)})
@@ -49,6 +50,38 @@ func TestFormatsShowTheSameFindings(t *testing.T) {
 					t.Errorf("%s, width %d: (-findings +shown)\n%s", name, width, diff)
 				}
 			}
+		}
+	}
+}
+
+// TestFormatsShowThePolicy: who answers, why and until when, and what does not
+// hold, stands in every format.
+func TestFormatsShowThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, f := range All() {
+		doc := string(held().write(t, f.Name, Options{Verbose: true}))
+		for _, want := range []string{
+			"Jane Doe", "billing, SEC-42", "2026-12-31", "policy.yaml:12", "=Ada()", "a test bed", "2026-04-30",
+			"policy.yaml:21: expired after 2026-03-13", "Grace",
+		} {
+			if !strings.Contains(doc, want) {
+				t.Errorf("%s does not show %s", f.Name, want)
+			}
+		}
+		if want := fmt.Sprintf("%064x", 13); f.Name != "csv" && !strings.Contains(doc, want) {
+			t.Errorf("%s does not name the policy", f.Name)
+		}
+	}
+	text := string(held().write(t, "text", Options{}))
+	for _, want := range []string{
+		`INFO +192\.0\.2\.7 +reflector .*Justified by Jane Doe until 2026-12-31: billing, SEC-42 \(policy\.yaml:12\); without that it would be critical\.\n`,
+		`INFO .*The policy expects "auth" here; without that it would be medium\.\n`,
+		`(?s)\n192\.0\.2\.9:11211  critical, open.*asks for no credentials[^\n]*\n  - policy\.yaml:21: expired`,
+		`\n192\.0\.2\.9  medium, justification  ms-00112233445566aa\n  - The justification of TCP port 11211 does not hold\.`,
+		`\nHeld against policy policy\.yaml \(SHA-256 0+d\): 2 findings expected or justified\.\n`,
+	} {
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("%s is not in\n%s", want, text)
 		}
 	}
 }

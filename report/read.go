@@ -147,7 +147,7 @@ func readable(version string) error {
 
 // summaryOf is how a stored sweep ended.
 func summaryOf(l summaryLine) Summary {
-	s := Summary{Status: l.Status, RateAchieved: l.RateAchieved, Problems: l.Problems}
+	s := Summary{Status: l.Status, RateAchieved: l.RateAchieved, Problems: l.Problems, Justified: l.Justified}
 	if l.Finished != nil {
 		s.Finished = *l.Finished
 	}

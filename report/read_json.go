@@ -125,7 +125,7 @@ func (d *document) sweep(raw json.RawMessage) error {
 	d.stored.Header = s.header(d.stored.Header.Tool)
 	coverage := d.stored.summary.Coverage
 	*d.stored.summary = summaryOf(summaryLine{
-		Status: s.Status, Finished: s.Finished, RateAchieved: s.RateAchieved, Problems: s.Problems, Coverage: &coverage,
+		Status: s.Status, Finished: s.Finished, RateAchieved: s.RateAchieved, Problems: s.Problems, Justified: s.Justified, Coverage: &coverage,
 	})
 	return nil
 }

@@ -35,7 +35,7 @@ func mustConvert(t *testing.T, stored []byte, format string) []byte {
 
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, x := range []fixture{whole(), interrupted(), nothing()} {
+	for _, x := range []fixture{whole(), interrupted(), nothing(), held()} {
 		document, stream := x.write(t, "json", Options{}), x.write(t, "jsonl", Options{})
 		for name, got := range map[string][]byte{
 			"json to json":          mustConvert(t, document, "json"),

@@ -18,6 +18,8 @@ type Header struct {
 	Tool  Tool
 	Sweep Sweep
 	Scope *Scope
+	// Policy names what the findings were held against; nil: nothing.
+	Policy *Policy
 }
 
 // Tool names the program that wrote a report.
@@ -46,6 +48,13 @@ type Scope struct {
 	Contact      string `json:"contact,omitempty"`
 }
 
+// Policy names the owner's policy that the findings of a sweep were held
+// against.
+type Policy struct {
+	Name   string `json:"name"` // of the file
+	SHA256 string `json:"sha256"`
+}
+
 // Summary is what is known when a sweep has ended.
 type Summary struct {
 	Status       exposure.Status   `json:"status"`
@@ -54,6 +63,9 @@ type Summary struct {
 	Coverage     exposure.Coverage `json:"coverage"`
 	// Problems are the sweep's own failures, in plain words.
 	Problems []string `json:"problems,omitempty"`
+	// Justified counts the findings that the policy expects or somebody answers
+	// for; nil: there was no policy.
+	Justified *uint64 `json:"justified,omitempty"`
 }
 
 // Writer writes one document.

@@ -33,13 +33,15 @@ func hostile(s string) fixture {
 	u.Amplification = &exposure.Amplification{Request: s, Datagrams: 1}
 	f := exposure.Judge(exposure.Host{Addr: netip.MustParseAddr("fe80::1%eth0"), Observations: []exposure.Observation{o, u, o}}, x.header.Sweep.Vantage)
 	f.Names = []string{s}
+	word := exposure.Justification{Source: s, Owner: s, Reason: s, Created: s, Expires: s}
+	f.Policy = &exposure.Standing{Expected: exposure.Expectation(s), Severity: exposure.High, By: &word, Others: []exposure.Justification{word}, Failures: []string{s}}
 	x.findings = append(x.findings, f)
 	f.ID, f.Verdict, f.Severity, f.Reasons = s, exposure.Verdict(s), exposure.Severity(s), []string{s}
 	f.Fix = []exposure.Fix{{For: s, Title: s, File: s, Lines: []string{s}}}
 	x.findings = append(x.findings, f)
 	x.header.Tool = Tool{s, s}
 	x.header.Sweep.ID, x.header.Sweep.Engine, x.header.Sweep.Vantage.Name, x.header.Sweep.Vantage.Trust = s, s, s, exposure.Trust(s)
-	x.header.Scope = &Scope{s, s, s, s}
+	x.header.Scope, x.header.Policy = &Scope{s, s, s, s}, &Policy{s, s}
 	held := newAudit()
 	for _, f := range x.findings {
 		held.count(f.TCP)

@@ -16,7 +16,8 @@ type textRow struct {
 	severityRank, verdictRank int
 	ip                        netip.Addr
 
-	port uint16 // 0: more than one
+	port uint16 // 0: more than one, or none
+	bare bool   // about no endpoint
 
 	id, severity, address, verdict, tcp, udp string
 	names                                    []string
@@ -39,18 +40,19 @@ const maxReasons = 4
 func newTextRow(f *exposure.Finding, verbose bool) textRow {
 	r := textRow{
 		severityRank: rank(exposure.Severities(), f.Severity),
-		verdictRank:  rank(exposure.Verdicts(), f.Verdict),
+		verdictRank:  rank(append(exposure.Verdicts(), exposure.Unfounded), f.Verdict),
 		ip:           f.IP,
 		id:           exposure.Escape(f.ID),
 		severity:     exposure.Escape(string(f.Severity)),
 		port:         port(f),
+		bare:         bare(f),
 		address:      exposure.Escape(f.IP.String()),
 		verdict:      exposure.Escape(string(f.Verdict)),
 		tcp:          endpoint(f.TCP, true),
 		udp:          endpoint(f.UDP, !sameVersion(f.TCP, f.UDP)),
 		names:        escaped(f.Names),
 	}
-	reasons, fixes := f.Reasons, f.Fix
+	reasons, fixes := withPolicy(f), f.Fix
 	if !verbose {
 		reasons = reasons[:min(maxReasons, len(reasons))]
 		fixes = fixes[:min(1, len(fixes))]
@@ -69,6 +71,20 @@ func newTextRow(f *exposure.Finding, verbose bool) textRow {
 		}
 	}
 	return r
+}
+
+// withPolicy are the reasons of f, with what the policy says of it: before
+// everything else where it is allowed, else after the main reason. A finding
+// about a justification says that already.
+func withPolicy(f *exposure.Finding) []string {
+	if f.Policy == nil || f.Verdict == exposure.Unfounded {
+		return f.Reasons
+	}
+	at := 0
+	if !f.Policy.Justified {
+		at = min(1, len(f.Reasons))
+	}
+	return slices.Concat(f.Reasons[:at], f.Policy.Explain(), f.Reasons[at:])
 }
 
 // rank is where v stands in a list that has the worst first; a stranger

@@ -23,6 +23,9 @@ func (t *textWriter) summary(s Summary) {
 		t.wrapped("", "Silence is not proof of absence: "+plural(c.Outcomes.Silent, "endpoint")+" did not answer at all.")
 	}
 	t.wrapped("", t.whereFrom(s))
+	if p := t.header.Policy; p != nil {
+		t.wrapped("", exposure.Escape(underPolicy(p, s)))
+	}
 	if c != nil {
 		t.wrapped("", endpoints(c))
 	}
@@ -82,6 +85,15 @@ func (t *textWriter) whereFrom(s Summary) string {
 		text += fmt.Sprintf(", at %.0f packets a second of %.0f asked for", *s.RateAchieved, sweep.RateAsked)
 	}
 	return exposure.Escape(text + "; sweep " + sweep.ID + ", " + t.header.Tool.Name + " " + t.header.Tool.Version + ".")
+}
+
+// underPolicy says what the findings were held against.
+func underPolicy(p *Policy, s Summary) string {
+	text := "Held against policy " + p.Name + " (SHA-256 " + p.SHA256 + ")"
+	if s.Justified == nil {
+		return text + "."
+	}
+	return text + ": " + plural(*s.Justified, "finding") + " expected or justified."
 }
 
 func endpoints(c *exposure.Coverage) string {

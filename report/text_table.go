@@ -54,13 +54,16 @@ func (t *textWriter) table() {
 // onePort is the port that all findings have, if they have one: then it stands
 // above the table, not in each line.
 func (t *textWriter) onePort() (port uint16, ok bool) {
-	port = t.rows[0].port
 	for _, r := range t.rows {
-		if r.port == 0 || r.port != port {
+		switch {
+		case r.bare:
+			continue
+		case r.port == 0 || port != 0 && r.port != port:
 			return 0, false
 		}
+		port = r.port
 	}
-	return port, true
+	return port, port != 0
 }
 
 // row ends a line with as much of the main reason as fits behind used columns.
@@ -76,7 +79,9 @@ func (t *textWriter) row(r textRow, start string, used int) {
 func (t *textWriter) stacked(r textRow, severityWidth int) {
 	start := strings.ToUpper(pad(r.severity, severityWidth)) + gap + r.place() + gap + r.verdict
 	fmt.Fprintln(t.out, t.coloured(r, start))
-	fmt.Fprintf(t.out, "    tcp %s, udp %s\n", r.tcp, r.udp)
+	if !r.bare {
+		fmt.Fprintf(t.out, "    tcp %s, udp %s\n", r.tcp, r.udp)
+	}
 	t.wrapped("    ", r.why())
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"go4.org/netipx"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // Resolver looks up host names. *net.Resolver is one.
@@ -77,7 +79,7 @@ type names struct {
 
 // resolve looks up each name once.
 func (n names) resolve(ctx context.Context, lists ...[]Entry) error {
-	var bad problems
+	var bad handwritten.Problems
 	for _, e := range slices.Concat(lists...) {
 		if _, done := n.known[e.Host]; done || e.Host == "" {
 			continue
@@ -87,11 +89,11 @@ func (n names) resolve(ctx context.Context, lists ...[]Entry) error {
 			return fmt.Errorf("%s: resolve %s: %w", e.Source, e.Host, ctx.Err())
 		}
 		if err != nil {
-			bad.add(fmt.Errorf("%s: resolve %s: %w: write its address, or leave it out", e.Source, e.Host, err))
+			bad.Add(fmt.Errorf("%s: resolve %s: %w: write its address, or leave it out", e.Source, e.Host, err))
 		}
 		n.known[e.Host] = addrs
 	}
-	return bad.err()
+	return bad.Err()
 }
 
 // lookup returns the addresses of one host, ascending, each once.
@@ -103,7 +105,7 @@ func (n names) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	var out []netip.Addr
 	for _, addr := range addrs {
 		if !addr.IsValid() || addr.Zone() != "" {
-			return nil, fmt.Errorf("%s is no address that others could ask", quote(addr.String()))
+			return nil, fmt.Errorf("%s is no address that others could ask", handwritten.Quote(addr.String()))
 		}
 		out = append(out, addr.Unmap())
 	}
@@ -129,15 +131,15 @@ func (n names) ranges(e Entry) []netipx.IPRange {
 // checkTargets holds every target to the rules of Parse: a name may resolve
 // to anything, and an entry may have been read as an exclude.
 func (n names) checkTargets(entries []Entry) error {
-	var bad problems
+	var bad handwritten.Problems
 	for _, e := range entries {
 		for _, r := range n.ranges(e) {
 			if err := sweepable(r); err != nil {
-				bad.add(fmt.Errorf("%s: target %s (%s): %w", e.Source, e, Spec{Range: r}, err))
+				bad.Add(fmt.Errorf("%s: target %s (%s): %w", e.Source, e, Spec{Range: r}, err))
 			}
 		}
 	}
-	return bad.err()
+	return bad.Err()
 }
 
 func (n names) set(entries []Entry) Set {
@@ -165,16 +167,16 @@ func (n names) selected(entries []Entry, set Set) []Name {
 
 // warnings names the excludes without effect and the names without addresses.
 func (n names) warnings(wanted Set, exclude []Entry, selected []Name) []string {
-	var out problems
+	var out handwritten.Problems
 	for _, e := range exclude {
 		if !slices.ContainsFunc(n.ranges(e), wanted.overlaps) {
-			out.add(fmt.Errorf("%s: exclude %s: matches no target", e.Source, e))
+			out.Add(fmt.Errorf("%s: exclude %s: matches no target", e.Source, e))
 		}
 	}
 	for _, name := range selected {
 		if len(name.Addrs) == 0 {
-			out.add(fmt.Errorf("target %s: every address of it is excluded", name.Host))
+			out.Add(fmt.Errorf("target %s: every address of it is excluded", name.Host))
 		}
 	}
-	return out.texts()
+	return out.Texts()
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 const (
@@ -63,7 +65,7 @@ type list struct {
 	parse   func(string) (Spec, error)
 	limit   int // of entries, when read from a file
 	entries []Entry
-	bad     problems
+	bad     handwritten.Problems
 }
 
 func readArguments(args []string, source Source, l list) ([]Entry, error) {
@@ -74,7 +76,7 @@ func readArguments(args []string, source Source, l list) ([]Entry, error) {
 		}
 		l.addLine(arg, source)
 	}
-	return l.entries, l.bad.err()
+	return l.entries, l.bad.Err()
 }
 
 func readLines(r io.Reader, name string, l list) ([]Entry, error) {
@@ -87,7 +89,7 @@ func readLines(r io.Reader, name string, l list) ([]Entry, error) {
 		line, err := nextLine(lines)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			l.bad.add(fmt.Errorf("%s: longer than %d bytes: write one target a line", source, maxLine))
+			l.bad.Add(fmt.Errorf("%s: longer than %d bytes: write one target a line", source, maxLine))
 			continue
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("read %s: %w", source, err)
@@ -101,7 +103,7 @@ func readLines(r io.Reader, name string, l list) ([]Entry, error) {
 			return nil, fmt.Errorf("%s: more than %d entries: write neighbours as CIDRs", source, l.limit)
 		}
 		if err != nil {
-			return l.entries, l.bad.err()
+			return l.entries, l.bad.Err()
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (l *list) addLine(line string, source Source) {
 func (l *list) add(text string, source Source) {
 	spec, err := l.parse(text)
 	if err != nil {
-		l.bad.add(fmt.Errorf("%s: %w", source, err))
+		l.bad.Add(fmt.Errorf("%s: %w", source, err))
 		return
 	}
 	l.entries = append(l.entries, Entry{Spec: spec, Source: source})

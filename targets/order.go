@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // feistelRounds is how often the halves are mixed. Four rounds of good mixing
@@ -110,11 +112,11 @@ func ParseShard(text string) (Shard, error) {
 	n, errCount := strconv.ParseUint(count, 10, 32)
 	switch {
 	case errIndex != nil || errCount != nil:
-		return Shard{}, fmt.Errorf("shard %s: not of the form i/n: write 1/4 for the first of four", quote(text))
+		return Shard{}, fmt.Errorf("shard %s: not of the form i/n: write 1/4 for the first of four", handwritten.Quote(text))
 	case n == 0:
-		return Shard{}, fmt.Errorf("shard %s: no shards: write 1/1 for the whole", quote(text))
+		return Shard{}, fmt.Errorf("shard %s: no shards: write 1/1 for the whole", handwritten.Quote(text))
 	case i == 0 || i > n:
-		return Shard{}, fmt.Errorf("shard %s: no such shard: write 1/%d to %d/%d", quote(text), n, n, n)
+		return Shard{}, fmt.Errorf("shard %s: no such shard: write 1/%d to %d/%d", handwritten.Quote(text), n, n, n)
 	}
 	return Shard{Index: i, Count: n}, nil
 }

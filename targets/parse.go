@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go4.org/netipx"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // Spec is one target or exclude as it was written: a host name, still to be
@@ -48,7 +50,7 @@ func Parse(text string) (Spec, error) {
 		err = sweepable(spec.Range)
 	}
 	if err != nil {
-		return Spec{}, fmt.Errorf("target %s: %w", quote(text), err)
+		return Spec{}, fmt.Errorf("target %s: %w", handwritten.Quote(text), err)
 	}
 	return spec, nil
 }
@@ -58,9 +60,26 @@ func Parse(text string) (Spec, error) {
 func ParseExclude(text string) (Spec, error) {
 	spec, err := parseSpec(text)
 	if err != nil {
-		return Spec{}, fmt.Errorf("exclude %s: %w", quote(text), err)
+		return Spec{}, fmt.Errorf("exclude %s: %w", handwritten.Quote(text), err)
 	}
 	return spec, nil
+}
+
+// ParsePrefix reads one CIDR or address of any space; IPv4-mapped IPv6 becomes
+// IPv4. Its errors lack the subject, which callers add.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	spec, err := parseSpec(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	if spec.Host != "" {
+		return netip.Prefix{}, errors.New("a host name, whose meaning others can change: write its address")
+	}
+	p, ok := spec.Range.Prefix()
+	if !ok {
+		return netip.Prefix{}, errors.New("a range that is no CIDR: write it as several, as 10.0.0.0/24")
+	}
+	return p, nil
 }
 
 // parseSpec reads any form. Its errors lack the subject, which callers add.

@@ -3,6 +3,8 @@ package targets
 import (
 	"strings"
 	"testing"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 func TestParse(t *testing.T) {
@@ -116,10 +118,10 @@ var badForms = map[string]string{
 
 func TestParseRefusesBadForms(t *testing.T) {
 	for text, cause := range badForms {
-		if _, err := Parse(text); err == nil || err.Error() != "target "+quote(text)+": "+cause {
+		if _, err := Parse(text); err == nil || err.Error() != "target "+handwritten.Quote(text)+": "+cause {
 			t.Errorf("Parse(%q): %v\nwant … %s", text, err, cause)
 		}
-		if _, err := ParseExclude(text); err == nil || err.Error() != "exclude "+quote(text)+": "+cause {
+		if _, err := ParseExclude(text); err == nil || err.Error() != "exclude "+handwritten.Quote(text)+": "+cause {
 			t.Errorf("ParseExclude(%q): %v\nwant … %s", text, err, cause)
 		}
 	}
@@ -147,11 +149,39 @@ func TestParseRefusesWhatIsNotSweepable(t *testing.T) {
 		"2001:db8::/32":       "IPv6 wider than /108 (a /32 holds 79228162514264337593543950336 addresses): write /108s or narrower, or single addresses",
 		"fd00::1-fd00::10:1":  "an IPv6 range of 1048577 addresses, more than 1048576: write /108s or narrower, or single addresses",
 	} {
-		if _, err := Parse(text); err == nil || err.Error() != "target "+quote(text)+": "+cause {
+		if _, err := Parse(text); err == nil || err.Error() != "target "+handwritten.Quote(text)+": "+cause {
 			t.Errorf("Parse(%q): %v\nwant … %s", text, err, cause)
 		}
 		if _, err := ParseExclude(text); err != nil {
 			t.Errorf("ParseExclude(%q): %v", text, err)
+		}
+	}
+}
+
+func TestParsePrefix(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.0.0.0/8":           "10.0.0.0/8",
+		"192.0.2.7":            "192.0.2.7/32",
+		"::ffff:192.0.2.0/120": "192.0.2.0/24",
+		"::ffff:192.0.2.7":     "192.0.2.7/32",
+		"2001:db8::/32":        "2001:db8::/32",
+		"::/0":                 "::/0",
+		"10.0.0.0-10.0.0.255":  "10.0.0.0/24",
+		"10.0.0.1-9":           "a range that is no CIDR: write it as several, as 10.0.0.0/24",
+		"cache1":               "a host name, whose meaning others can change: write its address",
+		"10.0.0.1/8":           "host bits are set: write 10.0.0.0/8 for the network or 10.0.0.1 for the host",
+		"fe80::1%eth0":         "a zone: a report must mean the same on every machine: write the address without % and what follows",
+		"::ffff:0:0/95":        "an IPv4-mapped address with a length below 96: write the IPv4 prefix",
+		"10.0.0.0/33":          "not a prefix length: write a number from 0 to 32 after the slash",
+		"":                     "empty: write a CIDR, an address, a range or a host name",
+	} {
+		p, err := ParsePrefix(text)
+		got := p.String()
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // Scope is the owner's word on what may be swept. A nil *Scope is that of a
@@ -81,16 +83,16 @@ func (s *Scope) Check(set Set, now time.Time) error {
 	if s == nil {
 		return checkFree(set)
 	}
-	var bad problems
+	var bad handwritten.Problems
 	if outside := set.Minus(freeSpace.Union(s.Allow)); outside.Len() > 0 {
-		bad.add(fmt.Errorf("scope %s: not in it: %s: if yours, add under allow: %s, else leave out with --exclude %s",
+		bad.Add(fmt.Errorf("scope %s: not in it: %s: if yours, add under allow: %s, else leave out with --exclude %s",
 			s.Path, describe(outside), yamlItems(outside), commaList(outside)))
 	}
 	if denied := set.Minus(set.Minus(s.Deny)); denied.Len() > 0 {
-		bad.add(fmt.Errorf("scope %s: denied by it: %s: leave out with --exclude %s",
+		bad.Add(fmt.Errorf("scope %s: denied by it: %s: leave out with --exclude %s",
 			s.Path, describe(denied), commaList(denied)))
 	}
-	return bad.err()
+	return bad.Err()
 }
 
 // checkFree is Check for the user without a file.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // templateDays is how long a new scope is valid unless its owner says otherwise.
@@ -42,19 +44,19 @@ contact: ""
 // is valid for 90 days from now.
 func Template(ranges []string, now time.Time) (string, error) {
 	var prefixes []netip.Prefix
-	var bad problems
+	var bad handwritten.Problems
 	for _, text := range ranges {
 		spec, err := parseSpec(text)
 		switch {
 		case err != nil:
-			bad.add(fmt.Errorf("scope range %s: %w", quote(text), err))
+			bad.Add(fmt.Errorf("scope range %s: %w", handwritten.Quote(text), err))
 		case spec.Host != "":
-			bad.add(fmt.Errorf("scope range %s: a host name, whose meaning others can change: write its addresses", quote(text)))
+			bad.Add(fmt.Errorf("scope range %s: a host name, whose meaning others can change: write its addresses", handwritten.Quote(text)))
 		default:
 			prefixes = append(prefixes, rangePrefixes(spec.Range)...)
 		}
 	}
-	if err := bad.err(); err != nil {
+	if err := bad.Err(); err != nil {
 		return "", err
 	}
 	if len(prefixes) == 0 {

@@ -80,8 +80,10 @@ func (r *sweepRun) print(c *cli.Context, s report.Summary) error {
 		if err != nil {
 			return err
 		}
-		if err := w.Finding(r.judge(h)); err != nil {
-			return err
+		for _, f := range r.judge(h) {
+			if err := w.Finding(f); err != nil {
+				return err
+			}
 		}
 	}
 	return w.End(s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -21,6 +22,7 @@ func convertCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "out", Category: outputCategory, Usage: "also write `FORMAT=FILE` (may be repeated)"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Value: true, Hidden: true},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputCategory, Usage: "every reason and every fix"},
+			policyFlag(),
 			colorFlag(),
 		},
 		Action: convert,
@@ -35,22 +37,30 @@ func convert(c *cli.Context) error {
 	if err != nil {
 		return usage(err)
 	}
-	in, name := c.App.Reader, c.Args().First()
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return usagef("convert: %w", err)
-		}
-		defer f.Close()
-		in = f
+	under, warnings, err := readPolicy(c.String("policy"))
+	if err != nil {
+		return usage(err)
 	}
+	for _, w := range warnings {
+		say(c.App.ErrWriter, "warning: %s", w)
+	}
+	name := c.Args().First()
+	in, err := openStored(c, name)
+	if err != nil {
+		return usagef("convert: %w", err)
+	}
+	defer in.Close()
 	doc, err := openOutputs(c, list)
 	if err != nil {
 		return usage(err)
 	}
 	defer doc.abort()
 	var status exposure.Status
-	err = report.Convert(in, name, tee{doc, &status})
+	var w report.Writer = tee{doc, &status}
+	if under != nil {
+		w = &judged{Writer: w, bench: bench{policy: under}}
+	}
+	err = report.Convert(in, name, w)
 	switch lost := doc.failures(); {
 	case lost != nil:
 		return &exit{exitOutput, lost}
@@ -61,6 +71,14 @@ func convert(c *cli.Context) error {
 		return &exit{code: exitIncomplete}
 	}
 	return nil
+}
+
+// openStored opens a stored report; "-" is stdin.
+func openStored(c *cli.Context, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(c.App.Reader), nil
+	}
+	return os.Open(name)
 }
 
 // tee is a report.Writer over several documents. Their own errors are asked

@@ -28,6 +28,7 @@ func demoCommand() *cli.Command {
 			demoCSV + " in the current folder. Needs no privileges and no network.",
 		Flags: []cli.Flag{
 			&cli.UintFlag{Name: "port", Aliases: []string{"p"}, Value: 11211, Usage: "port `N` of the pretend servers; it must be free on their addresses"},
+			policyFlag(),
 			colorFlag(),
 		},
 		Action: demo,
@@ -53,6 +54,9 @@ func demo(c *cli.Context) error {
 		"scan", demoRange, "--port", strconv.Itoa(int(port)), "--vantage", "demo", "--trust", "untrusted",
 		"--rate", "2500", "--timeout", "500ms", "--cooldown", "1s",
 		"--out", "json=" + demoJSON, "--out", "csv=" + demoCSV, "--fail-on", "never",
+	}
+	if path := c.String("policy"); path != "" {
+		args = append(args, "--policy", path)
 	}
 	fmt.Fprintf(c.App.ErrWriter, "%d pretend servers listen in %s. Now:\nmemsweep %s\n\n", len(fleet), demoRange, strings.Join(args, " "))
 	os.Remove(demoJSON + ".checkpoint") // of a demo that was cut off: its servers are gone

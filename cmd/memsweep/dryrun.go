@@ -69,6 +69,9 @@ func (r *request) describe(w io.Writer) {
 	if s := r.scope; s != nil {
 		row("scope", "%s, authorised by %s, valid until %s", s.Path, s.AuthorisedBy, s.ValidUntil.Format(time.DateOnly))
 	}
+	if held := r.policy; held != nil {
+		row("policy", "%s, expectations for %d ranges, %d justifications", held.Path, held.Ranges(), held.Justifications())
+	}
 	row("digest", "%s", p.Digest())
 }
 

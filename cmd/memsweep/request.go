@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/memsweep/memsweep/exposure/policy"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/scanner"
 	"github.com/memsweep/memsweep/targets"
@@ -31,6 +32,7 @@ type request struct {
 	plan     scanner.Plan
 	set      targets.Set
 	scope    *targets.Scope
+	policy   *policy.Policy // nil: none was given
 	resume   *scanner.Checkpoint
 	from     io.Closer // what resume is read from
 	narrow   targets.Set
@@ -38,10 +40,20 @@ type request struct {
 }
 
 func readRequest(c *cli.Context) (*request, error) {
-	if c.IsSet("resume") {
-		return resumeRequest(c)
+	p, warnings, err := readPolicy(c.String("policy"))
+	if err != nil {
+		return nil, err
 	}
-	return newRequest(c)
+	read := newRequest
+	if c.IsSet("resume") {
+		read = resumeRequest
+	}
+	r, err := read(c)
+	if err != nil {
+		return nil, err
+	}
+	r.policy, r.warnings = p, append(r.warnings, warnings...)
+	return r, nil
 }
 
 func (r *request) close() {

@@ -68,6 +68,7 @@ type sweepRun struct {
 	sweep      *scanner.Sweep
 	outputs    *outputs
 	checkpoint string
+	bench      bench
 	worst      bool // a finding at or above failOn was seen
 	quiet      bool
 	pcap       *report.File // nil: not asked for
@@ -80,6 +81,7 @@ type setup struct {
 	Vantage exposure.Vantage `json:"vantage"`
 	Outputs []destination    `json:"outputs"`
 	FailOn  string           `json:"fail_on"`
+	Policy  *report.Policy   `json:"policy,omitempty"` // nil: none
 }
 
 // newRun prepares everything, so that what cannot work is known before
@@ -87,6 +89,9 @@ type setup struct {
 func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 	run = &sweepRun{request: r, names: namesByAddress(r.plan), quiet: c.Bool("quiet")}
 	if run.setup, err = readSetup(c, r.resume); err != nil {
+		return run, err
+	}
+	if err := run.convene(c); err != nil {
 		return run, err
 	}
 	if run.setup.FailOn != "never" {
@@ -207,6 +212,7 @@ func (r *sweepRun) do(c *cli.Context) (ended error) {
 		RateAchieved: result.Rate,
 		Coverage:     result.Coverage,
 		Problems:     result.Problems,
+		Justified:    r.bench.count(),
 	}
 	r.outputs.end(summary)
 	if pcapErr := r.endPcap(); pcapErr != nil {
@@ -220,7 +226,8 @@ func (r *sweepRun) do(c *cli.Context) (ended error) {
 func (r *sweepRun) header() report.Header {
 	p := r.request.plan
 	h := report.Header{
-		Tool: report.Tool{Name: "memsweep", Version: versionText()},
+		Tool:   report.Tool{Name: "memsweep", Version: versionText()},
+		Policy: r.bench.named(),
 		Sweep: report.Sweep{
 			ID: r.sweep.ID, Started: r.sweep.Started, Vantage: r.setup.Vantage,
 			Engine: p.Engine, Detail: r.sweep.Engine().Detail(), Seed: p.Seed, RateAsked: p.Rate, Plan: planJSON(p),
@@ -240,22 +247,27 @@ func planJSON(p scanner.Plan) json.RawMessage {
 	return fmt.Appendf(b[:len(b)-1], `,"sha256":%q}`, p.Digest())
 }
 
-// emit judges a host and writes the finding.
+// emit judges a host and writes what was found.
 func (r *sweepRun) emit(h exposure.Host) error {
-	f := r.judge(h)
-	r.worst = r.worst || r.failOn != "" && f.Severity.AtLeast(r.failOn)
-	if keeper, ok := r.sweep.Engine().(evidenceKeeper); ok {
-		if err := keeper.Keep(f.IP, f.ID); err != nil {
-			r.pcapErr = errors.Join(r.pcapErr, err)
+	for _, f := range r.judge(h) {
+		r.worst = r.worst || r.failOn != "" && f.Severity.AtLeast(r.failOn)
+		if keeper, ok := r.sweep.Engine().(evidenceKeeper); ok && f.Verdict != exposure.Unfounded {
+			if err := keeper.Keep(f.IP, f.ID); err != nil {
+				r.pcapErr = errors.Join(r.pcapErr, err)
+			}
+		}
+		if err := r.outputs.finding(f); err != nil {
+			return err
 		}
 	}
-	return r.outputs.finding(f)
+	return nil
 }
 
-func (r *sweepRun) judge(h exposure.Host) exposure.Finding {
+// judge is the finding on a host, and what the policy finds beside it.
+func (r *sweepRun) judge(h exposure.Host) []exposure.Finding {
 	f := exposure.Judge(h, r.setup.Vantage)
 	f.Names = r.names[h.Addr.String()]
-	return f
+	return r.bench.judge(f, r.sweep.Started)
 }
 
 // save writes the checkpoint.

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
+	"os"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -25,7 +31,17 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status},
+		Condition: func(name string) (bool, error) {
+			if name != "ipv6" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			l, err := net.Listen("tcp6", "[::1]:0")
+			if err != nil {
+				return false, nil
+			}
+			return true, l.Close()
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status, "fill": fill},
 	})
 }
 
@@ -61,5 +77,28 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+var placeholder = regexp.MustCompile(`DAY([+-]\d+)|\$PORT`)
+
+// fill writes what only the run knows into files: `fill FILE...` makes DAY-7
+// the day a week ago, in UTC, and $PORT the servers' port. Nothing stands for
+// the present day, which may end meanwhile.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fill FILE...")
+	}
+	for _, name := range args {
+		text := placeholder.ReplaceAllStringFunc(ts.ReadFile(name), func(found string) string {
+			offset, isDay := strings.CutPrefix(found, "DAY")
+			if !isDay {
+				return ts.Getenv("PORT")
+			}
+			days, err := strconv.Atoi(offset)
+			ts.Check(err)
+			return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly)
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }

@@ -21,9 +21,10 @@ var pure = []string{"os", "os/exec", "os/signal", "net", "net/http", "crypto/tls
 var layers = map[string]layer{
 	"exposure":        {not: pure},
 	"probes":          {own: []string{"exposure"}, not: pure},
-	"targets":         {others: []string{"github.com/projectdiscovery/mapcidr", "go4.org/netipx", "go.yaml.in/yaml/v3"}},
+	"targets":         {own: []string{"internal/handwritten"}, others: []string{"github.com/projectdiscovery/mapcidr", "go4.org/netipx", "go.yaml.in/yaml/v3"}},
 	"report":          {own: []string{"exposure", "exposure/matrix", "internal/spool"}},
 	"exposure/matrix": {own: []string{"exposure"}, not: pure},
+	"exposure/policy": {own: []string{"exposure", "targets", "internal/handwritten"}, others: []string{"go.yaml.in/yaml/v3"}, not: pure},
 	"scanner": {
 		own:    []string{"exposure", "targets", "probes", "internal/spool"},
 		others: []string{"github.com/dchest/siphash", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/time"},
@@ -45,8 +46,10 @@ var layers = map[string]layer{
 	"internal/lab":       {own: []string{"internal/memtest", "exposure", "report"}, others: []string{"github.com/cilium/ebpf", "golang.org/x/sys"}},
 	"internal/lab/bench": {own: []string{"internal/lab", "exposure", "report"}, others: []string{"golang.org/x/sys"}},
 	"internal/spool":     {others: []string{"github.com/klauspost/compress"}},
+
+	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "targets", "probes", "scanner", "scanner/raw", "report", "internal/memtest", "internal/privilege"},
+		own:    []string{"exposure", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/memtest", "internal/privilege"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},

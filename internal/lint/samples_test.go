@@ -32,6 +32,7 @@ var samples = []sample{
 	{"imports go downward", "internal/memtest/x.go", `package memtest; import _ "github.com/memsweep/memsweep/internal/memtest/realtest"`},
 	{"imports go downward", "cmd/memsweep/x.go", `package main; import _ "github.com/google/gopacket"`},
 	{"imports go downward", "newcomer/x.go", `package newcomer`},
+	{"imports go downward", "exposure/policy/x.go", `package policy; import _ "github.com/memsweep/memsweep/report"`},
 	{"", "targets/cidr.go", `package targets; import _ "github.com/projectdiscovery/mapcidr"`},
 	{"", "probes/x_test.go", `package probes; import _ "github.com/google/gopacket/pcapgo"`},
 	{"", "internal/memtest/realtest/x.go", `package realtest; import _ "testing"; var n int`},
@@ -49,6 +50,7 @@ var samples = []sample{
 
 	{"no clock in pure packages", "exposure/x.go", `package exposure; import "time"; var now = time.Now()`},
 	{"no clock in pure packages", "probes/x.go", `package probes; import "time"; func f() { time.Sleep(1) }`},
+	{"no clock in pure packages", "exposure/policy/x.go", `package policy; import "time"; var now = time.Now()`},
 	{"", "probes/x.go", `package probes; import "time"; const quiet = 2 * time.Second`},
 	{"", "scanner/x.go", `package scanner; import "time"; func f() time.Time { return time.Now() }`},
 

@@ -1,4 +1,4 @@
-package targets
+package handwritten
 
 import (
 	"errors"
@@ -10,14 +10,15 @@ import (
 // maxProblems is how many errors of one input are spelled out.
 const maxProblems = 10
 
-// problems gathers the errors of one input, so that a user mends a file in
+// Problems gathers the errors of one input, so that a user mends a file in
 // one go, and stays small when every line is wrong.
-type problems struct {
+type Problems struct {
 	errs []error
 	more int
 }
 
-func (p *problems) add(err error) {
+// Add notes one error.
+func (p *Problems) Add(err error) {
 	if len(p.errs) == maxProblems {
 		p.more++
 		return
@@ -25,8 +26,8 @@ func (p *problems) add(err error) {
 	p.errs = append(p.errs, err)
 }
 
-// texts returns what was added, and how much more there was.
-func (p *problems) texts() []string {
+// Texts returns what was added, and how much more there was.
+func (p *Problems) Texts() []string {
 	var texts []string
 	for _, err := range p.errs {
 		texts = append(texts, err.Error())
@@ -37,16 +38,16 @@ func (p *problems) texts() []string {
 	return texts
 }
 
-// err returns nil when nothing was added, else one error of a line each.
-func (p *problems) err() error {
+// Err returns nil when nothing was added, else one error of a line each.
+func (p *Problems) Err() error {
 	if p.more == 0 {
 		return errors.Join(p.errs...)
 	}
 	return errors.Join(append(slices.Clip(p.errs), fmt.Errorf("and %d more", p.more))...)
 }
 
-// quote shows untrusted text in an error: escaped and bounded.
-func quote(text string) string {
+// Quote shows untrusted text in an error: escaped and bounded.
+func Quote(text string) string {
 	const limit = 80
 	if len(text) > limit {
 		return strconv.QuoteToASCII(text[:limit]) + "…"
