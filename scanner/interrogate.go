@@ -95,13 +95,25 @@ func (s *Sweep) converseTCP(ctx context.Context, c candidate, conn net.Conn) (o 
 	wire := newStream(s.gate, netip.AddrPortFrom(c.addr, c.lane.probe.Port), s.dialer, conn)
 	defer wire.Close()
 	if conn == nil {
-		if err := wire.Redial(ctx); err != nil {
+		if err := s.connect(ctx, wire); err != nil {
 			s.lost(c, err)
 			return o, nil, false
 		}
 	}
 	o = c.lane.probe.InterrogateTCP(ctx, wire)
 	return s.finish(c, o), wire.failed, true
+}
+
+// connect opens a connection to an endpoint that has accepted one before: on a
+// network that loses packets, one that gets no answer is tried again.
+func (s *Sweep) connect(ctx context.Context, wire *stream) (err error) {
+	for range s.plan.Tries + 2 {
+		err = wire.Redial(ctx)
+		if err == nil || errors.Is(err, probes.ErrLocal) || errors.Is(err, probes.ErrRefused) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // finish fills in what every observation has.

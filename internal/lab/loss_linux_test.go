@@ -31,7 +31,7 @@ func TestLoss(t *testing.T) {
 				for _, probe := range probes {
 					s := sweep(t, l, e, quick(probe, small, "--tries", "3")...)
 					s.found(t, l, expected(hosts, float64(loss)/100, 3))
-					t.Logf("%s: found %d of %d; %+v", probe, len(s.findings), hosts, s.outcomes())
+					t.Logf("%s: found %d of %d; %+v, exit %d, %q", probe, len(s.findings), hosts, s.outcomes(), s.Code, s.summary.Problems)
 				}
 			})
 		})
