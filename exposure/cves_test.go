@@ -55,7 +55,9 @@ func TestSpans(t *testing.T) {
 		r := Release{Major: 1, Minor: rapid.IntRange(0, 7).Draw(t, "minor"), Patch: rapid.IntRange(0, 50).Draw(t, "patch")}
 		for _, w := range weaknesses() {
 			s, inside := w.at(r)
-			want := slices.ContainsFunc(w.spans, func(s span) bool { return !r.Before(s.from.Major, s.from.Minor, s.from.Patch) && r.Compare(s.before) < 0 })
+			want := slices.ContainsFunc(w.spans, func(s span) bool {
+				return !r.Before(s.from.Major, s.from.Minor, s.from.Patch) && r.Compare(s.before) < 0
+			})
 			if inside != want {
 				t.Fatalf("%s in %s: %v", r, w.id, inside)
 			}
