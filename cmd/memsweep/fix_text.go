@@ -15,7 +15,7 @@ import (
 // fixText says how to close one finding, for people.
 func fixText(h report.Header, f *exposure.Finding, systems []string, clients []netip.Prefix) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s, %s  %s\n", exposure.Escape(f.IP.String()), f.Severity, f.Verdict, exposure.Escape(f.ID))
+	fmt.Fprintf(&b, "%s  %s, %s%s\n", address(f), f.Severity, f.Verdict, id(f))
 	fmt.Fprintf(&b, "Closes %s.\n", aim(f, clients))
 	for _, name := range systems {
 		fixes := exposure.Remedy(f, name, clients)
@@ -43,7 +43,7 @@ func fixText(h report.Header, f *exposure.Finding, systems []string, clients []n
 // readyFile is the same for one system, to be run or loaded; "" where there is
 // nothing to change.
 func readyFile(h report.Header, f *exposure.Finding, system string, clients []netip.Prefix) string {
-	notes := []string{"Made by memsweep for " + f.IP.WithZone("").String() + ". Closes " + aim(f, clients) + "."}
+	notes := []string{"Made by memsweep for " + address(f).String() + ". Closes " + aim(f, clients) + "."}
 	for _, line := range verification(h, f) {
 		notes = append(notes, "Verify from where it was seen: "+line)
 	}
@@ -65,8 +65,27 @@ func aim(f *exposure.Finding, clients []netip.Prefix) string {
 	return strings.Join(endpoints, " and ") + " to everyone but the host itself and " + strings.Join(allowed, ", ")
 }
 
-// word is what stands in a command line without being quoted.
-var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+var (
+	// word is what stands in a command line without being quoted.
+	word      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	findingID = regexp.MustCompile(`^ms-[0-9a-f]{16}$`) // as in the schema of the report
+)
+
+// address is where the finding is, without a zone that is not a word.
+func address(f *exposure.Finding) netip.Addr {
+	if word.MatchString(f.IP.Zone()) {
+		return f.IP
+	}
+	return f.IP.WithZone("")
+}
+
+// id is the ID of a finding, if it is one that memsweep gives.
+func id(f *exposure.Finding) string {
+	if !findingID.MatchString(f.ID) {
+		return ""
+	}
+	return "  " + f.ID
+}
 
 // verification is the command that shows whether a finding is gone, one for
 // each port: of the same vantage, for its name is part of the finding's ID. A
@@ -76,10 +95,7 @@ func verification(h report.Header, f *exposure.Finding) (lines []string) {
 	for _, port := range exposure.Exposed(f) {
 		ports = append(ports, port)
 	}
-	addr := f.IP
-	if addr.Zone() != "" && !word.MatchString(addr.Zone()) {
-		addr = addr.WithZone("")
-	}
+	addr := address(f)
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
 		line := fmt.Sprintf("memsweep scan %s --port %d", addr, port)
