@@ -95,3 +95,30 @@ func TestMergedHoldsTheSame(t *testing.T) {
 		}
 	})
 }
+
+// FuzzParseClients: what is accepted is never everyone, is spelled in the one
+// way that rules are written in, and is accepted again as it is.
+func FuzzParseClients(f *testing.F) {
+	for _, seed := range []string{"10.0.0.0/24", "10.0.0.5", "fd00::/64,0.0.0.0/1,128.0.0.0/1", "::ffff:10.0.0.0/104", "fe80::1%eth0", "0/0", ","} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		clients, err := ParseClients(strings.Split(text, ","))
+		if err != nil {
+			return
+		}
+		var again []string
+		for _, p := range clients {
+			if p.Bits() == 0 || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
+				t.Fatalf("%q lets %s in", text, p)
+			}
+			if strings.Trim(p.String(), "0123456789abcdef.:/") != "" {
+				t.Fatalf("%q is written as %q", text, p)
+			}
+			again = append(again, p.String())
+		}
+		if same, err := ParseClients(again); err != nil || !slices.Equal(same, clients) {
+			t.Fatalf("%v becomes %v, %v", clients, same, err)
+		}
+	})
+}

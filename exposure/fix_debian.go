@@ -13,6 +13,7 @@ func fixDebian(x exposed) []Fix {
 	if x.run {
 		return x.configured("Debian, Ubuntu", func(options []string) []string {
 			return []string{
+				"# A second instance reads /etc/memcached_NAME.conf instead.",
 				backup(file),
 				endLine(file),
 				fmt.Sprintf(`sed -i -E '/^[[:space:]]*-/ { s/(^|[[:space:]])%s//g; T; /^[[:space:]]*$/ d }' %s`, setAnew(options), file),

@@ -134,7 +134,7 @@ func TestRemedyRepeatsNobody(t *testing.T) {
 		f.ID, f.Names, f.Reasons, f.Fix = s, []string{s}, []string{s}, []Fix{{For: s, Title: s, File: s, Lines: []string{s}}}
 		for _, system := range Systems() {
 			for _, clients := range [][]netip.Prefix{nil, list} {
-				if file := ready(f, system, clients); strings.Contains(file, evil) || strings.Contains(file, "reboot\n#") {
+				if file := ready(f, system, clients); strings.Contains(file, evil) {
 					t.Fatalf("%s repeats what it was told:\n%s", system, file)
 				}
 			}

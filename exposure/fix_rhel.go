@@ -12,6 +12,7 @@ func fixRHEL(x exposed) []Fix {
 	if x.run {
 		return x.configured("RHEL, CentOS, Fedora", func(options []string) []string {
 			return []string{
+				"# memcached@PORT.service reads /etc/sysconfig/memcached.PORT too, which wins.",
 				backup(file),
 				fmt.Sprintf(`grep -q '^OPTIONS=' %[1]s || { %[2]s; echo 'OPTIONS=""' >>%[1]s; }`, file, endLine(file)),
 				// Takes the quotes off, the options out, and puts both back.

@@ -17,7 +17,7 @@ import (
 const fixDescription = `REPORT is a json or jsonl report, or - for stdin; FINDING is the ID of a finding
 in it, or its address. Without one, every finding is closed but those that the
 policy justifies, and those that are not known to be memcached; these must be
-named. SSH is never closed.
+named. What answers as SSH is never closed.
 
 --allow says who must still get in: networks of either family. Firewalls then
 let them in; debian and rhel turn UDP off, and have systemd hold all others off,
@@ -27,8 +27,9 @@ in but the host itself. Nothing that a server said gets into what is printed.
 The lines on stdout are for people. -o FILE, with one --for and one finding,
 writes the same as a file to run (debian, rhel, csf, aws-sg: sh FILE) or to load
 (the others: how, and how it survives a reboot, stands in it); -o - writes it to
-stdout instead. All can be applied again. A change of a firewall leaves open
-connections open; a restart of memcached does not.
+stdout instead. All can be applied again. iptables, nftables, csf and aws-sg leave
+open connections open; systemd holds strangers off at once; debian and rhel may
+restart memcached, which ends all connections and empties the cache.
 
    memsweep fix report.json
    memsweep fix report.json 192.0.2.7 --for nftables --allow 10.0.0.0/24 -o memcached.nft
@@ -240,9 +241,6 @@ func (m *mending) write() error {
 		_, err := fmt.Fprint(m.cli.App.Writer, m.ready)
 		return written(err)
 	}
-	if _, err := fmt.Fprint(m.cli.App.Writer, m.held); err != nil {
-		return written(err)
-	}
 	f, err := report.Create(path)
 	if err != nil {
 		return usage(err)
@@ -255,5 +253,6 @@ func (m *mending) write() error {
 		return written(err)
 	}
 	say(m.cli.App.ErrWriter, "%s is ready, for %s", path, m.systems[0])
-	return nil
+	_, err = fmt.Fprint(m.cli.App.Writer, m.held)
+	return written(err)
 }
