@@ -270,7 +270,7 @@ type Finding struct {
 
 // Fix is one way to close a finding, for one kind of system.
 type Fix struct {
-	For   string   `json:"for"`   // "owner", "memcached", "debian", "rhel", "systemd", "iptables", "nftables", "csf"
+	For   string   `json:"for"`   // "owner", "memcached", "debian", "rhel", "systemd", "iptables", "nftables", "csf"; Remedy has more
 	Title string   `json:"title"` // what it achieves, one line
 	File  string   `json:"file,omitempty"`
 	Lines []string `json:"lines"` // to put into File, or to run as root when File is empty

@@ -1,170 +1,91 @@
 package exposure
 
-import (
-	"fmt"
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // remedy knows how to close what is exposed on one kind of system. It returns
 // nothing when it has nothing to close there.
 type remedy func(exposed) []Fix
 
-// remedies lists the kinds of system, what helps everywhere first. A new one
-// is one file and one line here.
-func remedies() []remedy {
-	return []remedy{
-		fixOwner,
-		fixMemcached,
-		fixDebian,
-		fixRHEL,
-		fixSystemd,
-		fixIptables,
-		fixNftables,
-		fixCSF,
+// form is what a remedy's ready file is.
+type form int
+
+const (
+	advice   form = iota // nothing to run or to load as it is
+	script               // a shell script
+	document             // the one file that the remedy makes; how to load it stands in it
+)
+
+// system is a kind of system that something can be closed on.
+type system struct {
+	name     string // Fix.For
+	remedy   remedy
+	form     form
+	reported bool // in every report; else only where it is asked for
+}
+
+// systems lists them, what helps everywhere first. A new one is one file and
+// one line here.
+func systems() []system {
+	return []system{
+		{"owner", fixOwner, advice, true},
+		{"memcached", fixMemcached, advice, true},
+		{"debian", fixDebian, script, true},
+		{"rhel", fixRHEL, script, true},
+		{"systemd", fixSystemd, document, true},
+		{"iptables", fixIptables, document, true},
+		{"nftables", fixNftables, document, true},
+		{"csf", fixCSF, script, true},
+		{"aws-sg", fixAWS, script, false},
+		{"kubernetes-networkpolicy", fixKubernetes, document, false},
 	}
 }
 
-// exposed is what a remedy needs to know of a finding: what is open on which
-// host, and nothing that the host said in its own words.
-type exposed struct {
-	ip       netip.Addr
-	udp, tcp []uint16 // the ports that answered, or are on in the settings
-
-	stock       bool // it is memcached itself, so memcached's options apply
-	udpOn       bool // UDP answers, or its settings say that it is on
-	reachable   bool // TCP answers, in whatever way
-	open        bool // TCP answers without credentials
-	openInTLS   bool // and that inside TLS
-	clear       bool // TCP answers without TLS, with or without credentials
-	binaryOnly  bool // TCP answers nothing but the binary protocol
-	bypassed    bool // credentials are on, and a listener's proto[...] bypasses them
-	bothFamily  bool // it listens on IPv4 and IPv6 alike
-	release     Release
-	releaseSeen bool
+// Systems lists the kinds of system that Remedy has more than advice for.
+func Systems() []string {
+	var names []string
+	for _, s := range systems() {
+		if s.form != advice {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
-// fixes says how to close f, for every kind of system.
+// Remedy says how to close what f exposes on one kind of system, one of
+// Systems, and still let clients in (see ParseClients; none: the host alone).
+// It is empty where there is nothing to change. It rests on addresses, ports
+// and release numbers: nothing that a server said in words gets into it, nor
+// what a stored report calls its fix.
+func Remedy(f *Finding, name string, clients []netip.Prefix) []Fix {
+	x := exposedBy(f)
+	x.clients, x.run = clients, true
+	for _, s := range systems() {
+		if s.name == name {
+			return s.fixes(x)
+		}
+	}
+	return nil
+}
+
+// fixes says how to close f, for every kind of system that reports speak of.
 func fixes(f *Finding) []Fix {
 	x := exposedBy(f)
-	if len(x.udp)+len(x.tcp) == 0 {
-		return nil
-	}
 	var list []Fix
-	for _, remedy := range remedies() {
-		list = append(list, remedy(x)...)
+	for _, s := range systems() {
+		if s.reported {
+			list = append(list, s.fixes(x)...)
+		}
 	}
 	return list
 }
 
-func exposedBy(f *Finding) exposed {
-	x := exposed{ip: f.IP.WithZone("")}
-	for _, o := range worstFirst(f) {
-		memcached := o.Product == "" && o.State != Foreign && o.State != Mute && o.State != TLS
-		x.stock = x.stock || memcached
-		port, udpSet := udpSetting(o)
-		if o.Transport == UDP {
-			x.udp = with(x.udp, o.Port)
-		} else {
-			x.overTCP(o)
-		}
-		if memcached && udpSet && !listensOnOwnPort(o) {
-			x.udp = with(x.udp, port)
-		}
-		x.udpOn = x.udpOn || memcached && (o.Transport == UDP || udpSet)
-		x.bothFamily = x.bothFamily || f.repliedBeside(o)
-		if o.Settings != nil && o.Settings.Inter != nil {
-			x.bothFamily = x.bothFamily || readInter(*o.Settings.Inter).bothFamily
-		}
-		if r, ok := ParseRelease(o.version()); ok && !x.releaseSeen && memcached {
-			x.release, x.releaseSeen = r, true
-		}
+func (s system) fixes(x exposed) []Fix {
+	if len(x.udp)+len(x.tcp) == 0 {
+		return nil
 	}
-	return x
-}
-
-// overTCP takes in an endpoint that answered over TCP.
-func (x *exposed) overTCP(o *Observation) {
-	x.tcp = with(x.tcp, o.Port)
-	x.reachable = true
-	x.open = x.open || o.State == Open
-	x.openInTLS = x.openInTLS || o.State == Open && o.TLS
-	x.clear = x.clear || !o.TLS && (o.State == Open || o.State == AuthRequired)
-	x.binaryOnly = x.binaryOnly || slices.Equal(o.Dialect, []string{"binary"})
-	x.bypassed = x.bypassed || bypassed(o)
-}
-
-// with adds a port to a list, once.
-func with(ports []uint16, port uint16) []uint16 {
-	if slices.Contains(ports, port) {
-		return ports
+	list := s.remedy(x)
+	for i := range list {
+		list[i].For = s.name
 	}
-	return append(ports, port)
-}
-
-// has reports whether the server is known to be no older than a release, or
-// not known at all: then it is taken for a recent one.
-func (x exposed) has(major, minor, patch int) bool {
-	return !x.releaseSeen || !x.release.Before(major, minor, patch)
-}
-
-// options are the memcached options that close what is open. -U 0 comes
-// first: with UDP off, nothing can be aimed at third parties any more.
-func (x exposed) options() []string {
-	var options []string
-	if x.udpOn {
-		options = append(options, "-U 0")
-	}
-	if x.reachable {
-		options = append(options, "-l "+x.loopback())
-	}
-	return options
-}
-
-// loopback is where a server with local clients only should listen.
-func (x exposed) loopback() string {
-	if x.ip.Is4() || x.ip.Is4In6() {
-		return "127.0.0.1"
-	}
-	return "127.0.0.1,::1"
-}
-
-// aim says in one line what options achieves.
-func (x exposed) aim() string {
-	switch {
-	case x.udpOn && x.reachable:
-		return "Turn UDP off, and listen only where the clients are"
-	case x.udpOn:
-		return "Turn UDP off"
-	}
-	return "Listen only where the clients are"
-}
-
-// endpoints are the pairs of transport and port to close, UDP first.
-func (x exposed) endpoints(yield func(Transport, uint16) bool) {
-	for _, port := range x.udp {
-		if !yield(UDP, port) {
-			return
-		}
-	}
-	for _, port := range x.tcp {
-		if !yield(TCP, port) {
-			return
-		}
-	}
-}
-
-// restart makes a change count and shows what the server listens on since.
-func (x exposed) restart() []string {
-	lines := []string{"systemctl restart memcached"}
-	return append(lines, x.listening()...)
-}
-
-// listening shows who listens on the exposed ports.
-func (x exposed) listening() []string {
-	var lines []string
-	for _, port := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp)))) {
-		lines = append(lines, fmt.Sprintf("ss -lntup 'sport = :%d'", port))
-	}
-	return lines
+	return list
 }

@@ -7,15 +7,29 @@ import (
 
 // fixCSF: ConfigServer Firewall lets in what its lists of ports name, so the
 // port must not be in them: TCP_IN, UDP_IN, and TCP6_IN, UDP6_IN for IPv6. It
-// may be there more than once, hence the loop.
+// may be there more than once, hence the loop. csf.allow is asked before these
+// lists; it survives a reboot as they do. What is open stays open: csf lets
+// established connections pass.
 func fixCSF(x exposed) []Fix {
-	const file = "/etc/csf/csf.conf"
-	var lines []string
+	const folder = "/etc/csf"
+	const file, allow = folder + "/csf.conf", folder + "/csf.allow"
+	var list []Fix
+	lines := []string{endLine(allow)}
 	for transport, port := range x.endpoints {
-		list := strings.ToUpper(string(transport))
+		for _, p := range x.clients {
+			rule := fmt.Sprintf("%s|in|d=%d|s=%s", transport, port, p)
+			lines = append(lines, fmt.Sprintf("grep -qxF '%s' %s || echo '%s' >>%s", rule, allow, rule, allow))
+		}
+	}
+	if len(x.clients) > 0 {
+		list = append(list, Fix{Title: "Let the given networks in", Lines: lines})
+	}
+	lines = nil
+	for transport, port := range x.endpoints {
 		lines = append(lines, fmt.Sprintf(
-			`sed -i -E '/^%s6?_IN *=/ { :a; s/([",])%d([",])/\1\2/; ta; s/,,+/,/g; s/",/"/; s/,"/"/ }' %s`, list, port, file))
+			`sed -i -E '/^%s6?_IN *=/ { :a; s/([",])%d([",])/\1\2/; ta; s/,,+/,/g; s/",/"/; s/,"/"/ }' %s`,
+			strings.ToUpper(string(transport)), port, file))
 	}
 	lines = append(lines, "grep -E '^(TCP|UDP)6?_IN' "+file+"  # a range of ports may still hold it", "csf -r")
-	return []Fix{{For: "csf", Title: "Take the port off the lists that ConfigServer Firewall lets in, and restart it", Lines: lines}}
+	return append(list, Fix{Title: "Take the port off the lists that ConfigServer Firewall lets in, and restart it", Lines: lines})
 }

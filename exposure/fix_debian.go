@@ -1,9 +1,26 @@
 package exposure
 
+import (
+	"fmt"
+	"strings"
+)
+
 // fixDebian: /etc/memcached.conf holds command line options, one or more a
 // line. Of several -U the last one counts, but every -l adds an address, so
 // an existing -l line must go when there is a new one. A # starts a comment.
 func fixDebian(x exposed) []Fix {
+	const file = "/etc/memcached.conf"
+	if x.run {
+		return x.configured("Debian, Ubuntu", func(options []string) []string {
+			return []string{
+				"# A second instance reads /etc/memcached_NAME.conf instead.",
+				backup(file),
+				endLine(file),
+				fmt.Sprintf(`sed -i -E '/^[[:space:]]*-/ { s/(^|[[:space:]])%s//g; T; /^[[:space:]]*$/ d }' %s`, setAnew(options), file),
+				fmt.Sprintf(`printf '%%s\n' '%s' >>%s`, strings.Join(options, "' '"), file),
+			}
+		})
+	}
 	options := x.options()
 	if !x.stock || len(options) == 0 {
 		return nil
@@ -20,7 +37,7 @@ func fixDebian(x exposed) []Fix {
 		}
 	}
 	return []Fix{
-		{For: "debian", Title: x.aim() + " (Debian, Ubuntu)", File: "/etc/memcached.conf", Lines: append(lines, options...)},
-		{For: "debian", Title: "Restart, and check what it listens on", Lines: x.restart()},
+		{Title: x.aim() + " (Debian, Ubuntu)", File: file, Lines: append(lines, options...)},
+		{Title: "Restart, and check what it listens on", Lines: x.restart()},
 	}
 }

@@ -2,32 +2,49 @@ package exposure
 
 import "fmt"
 
-// fixIptables drops what does not come from the host itself. The rules do not
-// name the host's address: behind NAT it is not the one that was scanned.
+// fixIptables lets nobody else in. It is a chain of its own, in one file for
+// iptables-restore and ip6tables-restore, so that all of it holds at once or
+// not at all; it accepts nothing, and leaves what it does not drop to the rules
+// that are there. Of TCP it drops what opens a connection: those that are open
+// stay, and no connection tracking is needed. The rules do not name the host's
+// address: behind NAT it is not the one that was scanned.
 func fixIptables(x exposed) []Fix {
-	var lines []string
-	for _, command := range x.iptables() {
-		for transport, port := range x.endpoints {
-			lines = append(lines, fmt.Sprintf("%s -I INPUT ! -i lo -p %s --dport %d -j DROP", command, transport, port))
+	const chain, folder = "MEMCACHED-EXPOSURE", "/etc/iptables"
+	const file = folder + "/memcached-exposure.rules"
+	lines := []string{
+		"*filter", ":" + chain + " - [0:0]", "-I INPUT 1 -j " + chain, "-A " + chain + " -i lo -j RETURN",
+	}
+	lines = append(lines, x.forgery()...)
+	for transport, port := range x.endpoints {
+		for _, p := range x.clients {
+			lines = append(lines, fmt.Sprintf("%s -A %s -s %s -p %s --dport %d -j RETURN", familyOf(p).ruleOption, chain, p, transport, port))
+		}
+		if len(x.clients) == 0 && transport == TCP {
+			f := x.families()[0]
+			lines = append(lines, fmt.Sprintf("# For each network that clients are in: %s -A %s -s %s -p %s --dport %d -j RETURN",
+				f.ruleOption, chain, f.example, transport, port))
 		}
 	}
-	if len(x.tcp) > 0 {
-		lines = append(lines, fmt.Sprintf("# Then, for each client: %s -I INPUT -s CLIENT -p tcp --dport %d -j ACCEPT", x.iptables()[0], x.tcp[0]))
+	for transport, port := range x.endpoints {
+		opening := ""
+		if transport == TCP {
+			opening = " --syn"
+		}
+		lines = append(lines, fmt.Sprintf("-A %s -p %s --dport %d%s -j DROP", chain, transport, port, opening))
 	}
-	return []Fix{{For: "iptables", Title: "Drop it in the host's firewall (iptables)", Lines: lines}}
-}
-
-// iptables lists the commands for the address families that it listens on,
-// that of the scanned address first.
-func (x exposed) iptables() []string {
-	v4 := x.ip.Is4() || x.ip.Is4In6()
-	switch {
-	case x.bothFamily && v4:
-		return []string{"iptables", "ip6tables"}
-	case x.bothFamily:
-		return []string{"ip6tables", "iptables"}
-	case v4:
-		return []string{"iptables"}
+	var load []string
+	for _, f := range x.families() {
+		load = append(load,
+			fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain),
+			fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
 	}
-	return []string{"ip6tables"}
+	return []Fix{
+		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
+		{Title: "Let only " + x.whom() + " in, by the host's firewall (iptables)", File: file, Lines: append(lines, "COMMIT")},
+		{Title: "Load it, once or again; never without --noflush, which would take all other rules away", Lines: load},
+		{Title: "Keep it over a reboot, which iptables alone does not; and what docker publishes passes DOCKER-USER, not INPUT", Lines: []string{
+			"netfilter-persistent save  # Debian, Ubuntu: package iptables-persistent",
+			"service iptables save; service ip6tables save  # RHEL, CentOS: package iptables-services",
+		}},
+	}
 }

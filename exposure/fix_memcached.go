@@ -7,21 +7,19 @@ func fixMemcached(x exposed) []Fix {
 	}
 	var list []Fix
 	if options := x.options(); len(options) > 0 {
-		list = append(list, Fix{For: "memcached", Title: x.aim(), Lines: options})
+		list = append(list, Fix{Title: x.aim(), Lines: options})
 	}
 	if x.open {
 		list = append(list, credentials(x))
 	}
 	if x.openInTLS {
 		list = append(list, Fix{
-			For:   "memcached",
 			Title: "Ask for client certificates, if clients must reach it over a network",
 			Lines: []string{"-o ssl_verify_mode=2,ssl_ca_cert=/etc/memcached/ca.pem"},
 		})
 	}
 	if x.clear && x.has(1, 5, 13) {
 		list = append(list, Fix{
-			For:   "memcached",
 			Title: "Encrypt, so that credentials cannot be overheard (a build with TLS)",
 			Lines: []string{"-Z", "-o ssl_chain_cert=/etc/memcached/cert.pem,ssl_key=/etc/memcached/key.pem"},
 		})
@@ -36,7 +34,7 @@ func fixMemcached(x exposed) []Fix {
 // before that and where the binary protocol alone is spoken, which -Y refuses.
 // Both refuse to start together with UDP on.
 func credentials(x exposed) Fix {
-	f := Fix{For: "memcached", Title: "Ask for credentials, if clients must reach it over a network"}
+	f := Fix{Title: "Ask for credentials, if clients must reach it over a network"}
 	switch {
 	case x.bypassed:
 		f.Title = "Write -l without proto[...], which bypasses the credentials that are on, or upgrade to 1.6.43 or later"

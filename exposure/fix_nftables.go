@@ -1,11 +1,17 @@
 package exposure
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
 
 // fixNftables is a table of its own, so that it works beside any rules that
 // are there: what it accepts other tables may still drop, and what it drops is
 // gone. An inet table holds for IPv4 and IPv6. The file starts by taking away
-// the table that it may have made before, so that it can be loaded again.
+// the table that it may have made before, so that it can be loaded again; all
+// of that is one transaction. Of TCP it drops what opens a connection: those
+// that are open stay, and no connection tracking is needed.
 func fixNftables(x exposed) []Fix {
 	const folder, file = "/etc/nftables.d", "/etc/nftables.d/memcached.nft"
 	lines := []string{
@@ -16,30 +22,47 @@ func fixNftables(x exposed) []Fix {
 		"\t\ttype filter hook input priority -10; policy accept;",
 		"\t\tiifname \"lo\" accept",
 	}
-	if len(x.tcp) > 0 {
-		lines = append(lines, fmt.Sprintf("\t\t# For each network that the clients are in: %s saddr %s tcp dport %d accept",
-			x.nftFamily(), x.examplePrefix(), x.tcp[0]))
+	for _, line := range x.forgery() {
+		lines = append(lines, "\t\t"+line)
 	}
 	for transport, port := range x.endpoints {
-		lines = append(lines, fmt.Sprintf("\t\t%s dport %d drop", transport, port))
+		lines = append(lines, x.nftClients(transport, port)...)
+	}
+	for transport, port := range x.endpoints {
+		opening := ""
+		if transport == TCP {
+			opening = " tcp flags & (fin | syn | rst | ack) == syn"
+		}
+		lines = append(lines, fmt.Sprintf("\t\t%s dport %d%s drop", transport, port, opening))
 	}
 	return []Fix{
-		{For: "nftables", Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
-		{For: "nftables", Title: "Drop it in the host's firewall (nftables)", File: file, Lines: append(lines, "\t}", "}")},
-		{For: "nftables", Title: "Load it now; include it from /etc/nftables.conf to keep it", Lines: []string{"nft -f " + file}},
+		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
+		{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: append(lines, "\t}", "}")},
+		{Title: "Load it, once or again", Lines: []string{"nft -f " + file}},
+		{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{
+			fmt.Sprintf(`grep -qxF 'include "%s"' /etc/nftables.conf || printf '\ninclude "%s"\n' >>/etc/nftables.conf`, file, file),
+		}},
 	}
 }
 
-func (x exposed) nftFamily() string {
-	if x.ip.Is4() || x.ip.Is4In6() {
-		return "ip"
+// nftClients are the rules that let clients in at one endpoint.
+func (x exposed) nftClients(transport Transport, port uint16) (rules []string) {
+	for _, f := range []family{ipv4, ipv6} {
+		if clients := x.of(f); len(clients) > 0 {
+			rules = append(rules, fmt.Sprintf("\t\t%s saddr { %s } %s dport %d accept", f.nft, joined(clients), transport, port))
+		}
 	}
-	return "ip6"
+	if len(x.clients) == 0 && transport == TCP {
+		f := x.families()[0]
+		rules = append(rules, fmt.Sprintf("\t\t# For each network that clients are in: %s saddr %s %s dport %d accept", f.nft, f.example, transport, port))
+	}
+	return rules
 }
 
-func (x exposed) examplePrefix() string {
-	if x.nftFamily() == "ip" {
-		return "10.0.0.0/24"
+func joined(list []netip.Prefix) string {
+	words := make([]string, len(list))
+	for i, p := range list {
+		words[i] = p.String()
 	}
-	return "fd00::/64"
+	return strings.Join(words, ", ")
 }

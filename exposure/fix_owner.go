@@ -6,9 +6,5 @@ func fixOwner(x exposed) []Fix {
 	if x.stock {
 		return nil
 	}
-	return []Fix{{
-		For:   "owner",
-		Title: "Find out what this service is and who owns it; run this on the host",
-		Lines: x.listening(),
-	}}
+	return []Fix{{Title: "Find out what this service is and who owns it; run this on the host", Lines: x.listening()}}
 }

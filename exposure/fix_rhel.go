@@ -8,21 +8,33 @@ import (
 // fixRHEL: the unit passes $OPTIONS after its own -p, -u, -m and -c, so what
 // is in OPTIONS wins. Only one OPTIONS line counts, the last.
 func fixRHEL(x exposed) []Fix {
+	const file = "/etc/sysconfig/memcached"
+	if x.run {
+		return x.configured("RHEL, CentOS, Fedora", func(options []string) []string {
+			return []string{
+				"# memcached@PORT.service reads /etc/sysconfig/memcached.PORT too, which wins.",
+				backup(file),
+				fmt.Sprintf(`grep -q '^OPTIONS=' %[1]s || { %[2]s; echo 'OPTIONS=""' >>%[1]s; }`, file, endLine(file)),
+				// Takes the quotes off, the options out, and puts both back.
+				fmt.Sprintf(`sed -i -E '/^OPTIONS=/ { s/^OPTIONS=["\x27]?(.*[^"\x27[:space:]])?["\x27]?[[:space:]]*$/OPTIONS= \1/; s/[[:space:]]%s//g; s/^OPTIONS=[[:space:]]*(.*)$/OPTIONS="\1 %s"/; s/="[[:space:]]+/="/ }' %s`,
+					setAnew(options), strings.Join(options, " "), file),
+			}
+		})
+	}
 	options := x.options()
 	if !x.stock || len(options) == 0 {
 		return nil
 	}
 	return []Fix{
 		{
-			For:   "rhel",
 			Title: x.aim() + " (RHEL, CentOS, Fedora)",
-			File:  "/etc/sysconfig/memcached",
+			File:  file,
 			Lines: []string{
 				"# Instead of the OPTIONS line in this file; keep other options that it has, but " + x.others() + ".",
 				fmt.Sprintf("OPTIONS=%q", strings.Join(options, " ")),
 			},
 		},
-		{For: "rhel", Title: "Restart, and check what it listens on", Lines: x.restart()},
+		{Title: "Restart, and check what it listens on", Lines: x.restart()},
 	}
 }
 

@@ -1,30 +1,43 @@
 package exposure
 
 // fixSystemd: IPAddressDeny filters both transports, in the kernel, whatever
-// memcached itself is told (systemd.resource-control(5)).
+// memcached itself is told (systemd.resource-control(5)). systemd applies it to
+// a unit that runs already as soon as it has read it: the cache stays.
 func fixSystemd(x exposed) []Fix {
 	if !x.stock {
 		return nil
 	}
+	const unit = "memcached.service"
+	lines := []string{"[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost"}
+	for _, p := range x.clients {
+		lines = append(lines, "IPAddressAllow="+p.String())
+	}
+	if len(x.clients) == 0 {
+		lines = append(lines, "# For each network that the clients are in: IPAddressAllow=10.0.0.0/24")
+	}
+	lines = append(lines,
+		"# Programs on this host that use an address of its own, and not loopback, need a line too.",
+		"# Never as root, whatever -u says: the first on Debian and Ubuntu, the second on RHEL and CentOS.",
+		"#User=memcache",
+		"#User=memcached",
+	)
 	return []Fix{
 		{
-			For:   "systemd",
-			Title: "Let only local clients in, whatever its configuration says",
-			File:  "/etc/systemd/system/memcached.service.d/exposure.conf",
-			Lines: []string{
-				"[Service]",
-				"IPAddressDeny=any",
-				"IPAddressAllow=localhost",
-				"# For each network that the clients are in: IPAddressAllow=10.0.0.0/24",
-				"# Never as root, whatever -u says: the first on Debian and Ubuntu, the second on RHEL and CentOS.",
-				"#User=memcache",
-				"#User=memcached",
-			},
+			Title: "Let only " + x.whom() + " in, whatever its configuration says, now and after a reboot",
+			File:  "/etc/systemd/system/" + unit + ".d/exposure.conf",
+			Lines: lines,
 		},
 		{
-			For:   "systemd",
-			Title: "Make the drop-in count",
-			Lines: append([]string{"systemctl daemon-reload"}, x.restart()...),
+			Title: "Make the drop-in count, without a restart; an instance is memcached@NAME.service",
+			Lines: []string{"systemctl daemon-reload", "systemctl show -p IPAddressAllow -p IPAddressDeny " + unit},
 		},
 	}
+}
+
+// whom says who is let in.
+func (x exposed) whom() string {
+	if len(x.clients) == 0 {
+		return "local clients"
+	}
+	return "local clients and the given networks"
 }

@@ -48,6 +48,7 @@ func Judge(h Host, v Vantage) Finding {
 			f.Severity = s
 		}
 	}
+	f.lookUp()
 	f.Reasons = reasons(&f)
 	f.Fix = fixes(&f)
 	return f

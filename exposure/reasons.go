@@ -37,6 +37,8 @@ func rules() []rule {
 		proxyBuilt,
 		tells,
 		versionCaution,
+		affectedBy,
+		outdated,
 	}
 }
 

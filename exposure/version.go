@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"strconv"
 )
@@ -15,7 +16,10 @@ type Release struct {
 	Suffix, Rest string
 }
 
-// Numbers of more than four digits are no release of memcached.
+// maxMajor is the largest number that a release is read with: those of more
+// than four digits are no release of memcached.
+const maxMajor = 9999
+
 var releasePattern = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-\S+)?(\D.*)?$`)
 
 // ParseRelease reads the version string of a server; ok is false for one that
@@ -32,6 +36,12 @@ func ParseRelease(version string) (r Release, ok bool) {
 	r.Suffix, r.Rest = m[4], m[5]
 	return r, true
 }
+
+// String writes the number alone: "1.6.18".
+func (r Release) String() string { return fmt.Sprintf("%d.%d.%d", r.Major, r.Minor, r.Patch) }
+
+// plain reports whether it is a number and nothing else, as upstream's releases are.
+func (r Release) plain() bool { return r.Suffix == "" && r.Rest == "" }
 
 // Compare orders releases by their three numbers. Suffixes do not count: a
 // release candidate behaves as the release it became.

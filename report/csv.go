@@ -65,6 +65,7 @@ func columns() []column {
 			{"udp_ceiling_estimate", false, ratio(func(a *exposure.Amplification) *float64 { return a.CeilingEstimate })},
 		},
 		policyColumns(),
+		releaseColumns(),
 	)
 }
 

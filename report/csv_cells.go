@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -98,4 +99,30 @@ func firstFix(f *exposure.Finding) string {
 	}
 	fix := f.Fix[0]
 	return fix.Title + ": " + strings.Join(fix.Lines, " ; ")
+}
+
+// releaseColumns are about the release that a server names. The vulnerabilities
+// stand in one cell, the surest and worst first.
+func releaseColumns() []column {
+	of := func(get func(*exposure.Lifecycle) string) func(*exposure.Finding) string {
+		return func(f *exposure.Finding) string {
+			if f.Release == nil {
+				return ""
+			}
+			return get(f.Release)
+		}
+	}
+	return []column{
+		{"release", true, of(func(l *exposure.Lifecycle) string { return l.Version })},
+		{"release_udp_default", true, of(func(l *exposure.Lifecycle) string { return l.UDPDefault })},
+		{"release_end_of_life", false, of(func(l *exposure.Lifecycle) string { return strconv.FormatBool(l.EndOfLife) })},
+		{"release_caveat", true, of(func(l *exposure.Lifecycle) string { return l.Caveat })},
+		{"vulnerabilities", true, func(f *exposure.Finding) string {
+			var list []string
+			for _, v := range f.Vulnerabilities {
+				list = append(list, fmt.Sprintf("%s %s %s", v.ID, v.Certainty, score(v)))
+			}
+			return strings.Join(list, "; ")
+		}},
+	}
 }

@@ -38,6 +38,8 @@ func hostile(s string) fixture {
 	x.findings = append(x.findings, f)
 	f.ID, f.Verdict, f.Severity, f.Reasons = s, exposure.Verdict(s), exposure.Severity(s), []string{s}
 	f.Fix = []exposure.Fix{{For: s, Title: s, File: s, Lines: []string{s}}}
+	f.Release = &exposure.Lifecycle{Version: s, UDPDefault: s, Caveat: s}
+	f.Vulnerabilities = []exposure.Vulnerability{{ID: s, Certainty: exposure.Certainty(s), Title: s, CVSSVer: s, Affects: s, Fixed: s, Reference: s}}
 	x.findings = append(x.findings, f)
 	x.header.Tool = Tool{s, s}
 	x.header.Sweep.ID, x.header.Sweep.Engine, x.header.Sweep.Vantage.Name, x.header.Sweep.Vantage.Trust = s, s, s, exposure.Trust(s)

@@ -92,6 +92,9 @@ func (t *textWriter) detail(r textRow) {
 	for _, reason := range r.reasons {
 		t.wrapped("  - ", reason)
 	}
+	for _, n := range r.release {
+		t.wrapped(n.label, n.text)
+	}
 	for _, fix := range r.fixes {
 		label := "  Fix: "
 		if t.opts.Verbose {

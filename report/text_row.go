@@ -22,6 +22,7 @@ type textRow struct {
 	id, severity, address, verdict, tcp, udp string
 	names                                    []string
 	reasons                                  []string
+	release                                  []textNote
 	fixes                                    []textFix
 	more                                     []string // further kinds of fix, by name
 }
@@ -58,6 +59,7 @@ func newTextRow(f *exposure.Finding, verbose bool) textRow {
 		fixes = fixes[:min(1, len(fixes))]
 	}
 	r.reasons = escaped(reasons)
+	r.release = releaseNotes(f, verbose)
 	for _, fix := range fixes {
 		title := fix.Title
 		if fix.File != "" {
