@@ -76,8 +76,12 @@ func (t *textWriter) bySeverity() string {
 // whereFrom says which sweep this was.
 func (t *textWriter) whereFrom(s Summary) string {
 	sweep := t.header.Sweep
-	text := fmt.Sprintf("Swept from %s (%s) with the %s engine, starting %s", sweep.Vantage.Name, sweep.Vantage.Trust,
-		sweep.Engine, sweep.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
+	engine := sweep.Engine + " engine"
+	if len(sweep.Detail) > 0 {
+		engine += " (" + strings.Join(sweep.Detail, "; ") + ")"
+	}
+	text := fmt.Sprintf("Swept from %s (%s) with the %s, starting %s", sweep.Vantage.Name, sweep.Vantage.Trust,
+		engine, sweep.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 	if took := s.Finished.Sub(sweep.Started); !s.Finished.IsZero() && took >= 0 {
 		text += ", in " + took.Round(100*time.Millisecond).String()
 	}
@@ -102,6 +106,9 @@ func endpoints(c *exposure.Coverage) string {
 		plural(c.Addresses, "address"), o.Answered, o.Closed, o.Silent)
 	if c.UnverifiedReplies > 0 {
 		text += "; " + plural(c.UnverifiedReplies, "unverified reply") + " dropped"
+	}
+	if c.InterfaceDrops > 0 {
+		text += "; " + plural(c.InterfaceDrops, "packet") + " lost on the way out of this machine, so that some of the silence may be its own"
 	}
 	return text + "."
 }

@@ -52,6 +52,19 @@ func openSender(kinds []senderKind, path Path, t *Template, want string) (s Send
 	return nil, skipped, fmt.Errorf("open sender: none works: %s", strings.Join(skipped, "; "))
 }
 
+// fill makes buffers the first of frames, and returns how many: fewer, when one
+// is not of the template's address family.
+func fill(t *Template, buffers [][]byte, frames []Frame) int {
+	n := min(len(buffers), len(frames))
+	for i := range n {
+		if !t.Takes(frames[i]) {
+			return i
+		}
+		t.put(buffers[i], &frames[i])
+	}
+	return n
+}
+
 // errForeign means that a frame cannot be made from the sender's template.
 func errForeign(f Frame) error {
 	return fmt.Errorf("send to %v: not of the template's address family", f.Dst)

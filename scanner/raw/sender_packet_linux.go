@@ -110,18 +110,11 @@ func (s *packetSender) Name() string { return "packet" }
 func (s *packetSender) Send(frames []Frame) (int, error) {
 	sent := 0
 	for sent < len(frames) {
-		batch := frames[sent:min(sent+packetBatch, len(frames))]
-		for i := range batch {
-			if !s.t.Takes(batch[i]) {
-				batch = batch[:i]
-				break
-			}
-			s.t.put(s.bufs[i], &batch[i])
-		}
-		if len(batch) == 0 {
+		batch := fill(s.t, s.bufs[:], frames[sent:])
+		if batch == 0 {
 			return sent, errForeign(frames[sent])
 		}
-		n, err := s.transmit(len(batch))
+		n, err := s.transmit(batch)
 		sent += n
 		if err != nil {
 			return sent, err

@@ -145,19 +145,12 @@ func (s *xdpSender) Name() string { return "xdp" }
 func (s *xdpSender) Send(frames []Frame) (int, error) {
 	sent := 0
 	for sent < len(frames) {
-		batch := frames[sent:min(sent+xdpSlots, len(frames))]
-		for i := range batch {
-			if !s.t.Takes(batch[i]) {
-				batch = batch[:i]
-				break
-			}
-			s.t.put(s.slots[i], &batch[i])
-		}
-		if len(batch) == 0 {
+		batch := fill(s.t, s.slots[:], frames[sent:])
+		if batch == 0 {
 			return sent, errForeign(frames[sent])
 		}
 		before := s.watched()
-		n, err := s.transmit(len(batch))
+		n, err := s.transmit(batch)
 		if lost := s.watched() - before; lost > 0 && err == nil {
 			s.mended += lost
 			return sent, overflow{sent: n - min(n, int(lost))}
