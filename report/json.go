@@ -3,15 +3,11 @@ package report
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 
 	"github.com/memsweep/memsweep/exposure"
-	"github.com/memsweep/memsweep/internal/spool"
 )
 
 // jsonWriter writes one document at the end, findings in the order of their
@@ -20,14 +16,7 @@ import (
 type jsonWriter struct {
 	w        io.Writer
 	header   Header
-	findings []heldFinding
-	bodies   spool.Spool
-}
-
-type heldFinding struct {
-	ip   netip.Addr
-	id   string
-	body spool.Ref // one line
+	findings shelf
 }
 
 func newJSON(w io.Writer, _ Options) Writer { return &jsonWriter{w: w} }
@@ -38,39 +27,20 @@ func (j *jsonWriter) Begin(h Header) error {
 }
 
 func (j *jsonWriter) Finding(f exposure.Finding) error {
-	line, err := encode(written(f))
-	if err != nil {
-		return fmt.Errorf("write finding %s: %w", f.ID, err)
-	}
-	j.findings = append(j.findings, heldFinding{ip: f.IP, id: f.ID, body: j.bodies.Put(line)})
-	return nil
+	return j.findings.put(&f, written(f))
 }
 
 func (j *jsonWriter) End(s Summary) error {
-	slices.SortStableFunc(j.findings, func(a, b heldFinding) int {
-		return cmp.Or(a.ip.Compare(b.ip), cmp.Compare(a.id, b.id))
-	})
-	defer j.bodies.Close()
+	defer j.findings.close()
 	b := bufio.NewWriter(j.w) // keeps the first error; Flush returns it
 	if err := j.head(b, s); err != nil {
 		return err
 	}
-	b.WriteString(`  "findings": [`)
-	for i, f := range j.findings {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		line, err := j.bodies.Get(f.body)
-		if err != nil {
-			return fmt.Errorf("write finding %s: %w", f.id, err)
-		}
-		b.WriteString("\n    ")
-		b.Write(indent(line, "    "))
+	b.WriteString(`  "findings": `)
+	if err := j.findings.array(b, "  "); err != nil {
+		return err
 	}
-	if len(j.findings) > 0 {
-		b.WriteString("\n  ")
-	}
-	b.WriteString("]\n}\n")
+	b.WriteString("\n}\n")
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
