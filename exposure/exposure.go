@@ -94,8 +94,13 @@ type Observation struct {
 	RepliedFrom *netip.AddrPort `json:"replied_from"`
 	// Unconfirmed is true when the discovery reply verified but the host did
 	// not answer again when it was interrogated.
-	Unconfirmed   bool           `json:"unconfirmed,omitempty"`
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
+	// PortOnly is true when all that is known is that the port is open, and not
+	// what answers there. Only what another scanner wrote is like that.
+	PortOnly      bool           `json:"port_only,omitempty"`
 	Amplification *Amplification `json:"amplification"`
+	// Reported is an amplification that somebody else measured; nil in a sweep.
+	Reported *Reported `json:"reported,omitempty"`
 
 	Evidence []Exchange `json:"evidence"`
 	// Notes are limits that were hit while asking: caps, deadlines, local
@@ -171,6 +176,14 @@ type Amplification struct {
 	// CeilingEstimate is computed, not measured: the BAF of a `get` of the
 	// largest value that ItemSizeMax allows; nil when that is not known.
 	CeilingEstimate *float64 `json:"ceiling_estimate"`
+}
+
+// Reported is the amplification of one request as somebody else reports it: a
+// BAF and what it is made of, and nothing about datagrams or headers.
+type Reported struct {
+	By            string  `json:"by"`             // "shadowserver"
+	ResponseBytes int     `json:"response_bytes"` // UDP payload
+	BAF           float64 `json:"baf"`            // by their own request, which may be shorter than ours
 }
 
 // MaxSizesListed bounds Amplification.DatagramSizes.

@@ -16,6 +16,7 @@ func rules() []rule {
 	return []rule{
 		posture,
 		measuredAmplification,
+		reportedAmplification,
 		ceiling,
 		unauthenticatedUDP,
 		whyUDPIsOn,
@@ -99,6 +100,9 @@ func posture(_ *Finding, o *Observation) string {
 			return where + " asks for a client certificate, and shows nothing without one."
 		}
 		return where + " wants TLS, and what is inside could not be asked."
+	}
+	if o.PortOnly {
+		return where + " is open, and what answers there is not known."
 	}
 	if o.State == Mute {
 		return where + " accepts connections and says nothing."

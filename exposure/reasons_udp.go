@@ -22,6 +22,16 @@ func measuredAmplification(_ *Finding, o *Observation) string {
 		count(a.RequestBytes, "byte"), count(a.ResponseBytes, "byte"), count(a.Datagrams, "datagram"), a.BAF)
 }
 
+// reportedAmplification is no measurement of ours: whoever reports it may have
+// sent a shorter request.
+func reportedAmplification(_ *Finding, o *Observation) string {
+	if o.Reported == nil {
+		return ""
+	}
+	return fmt.Sprintf("By the word of %s one request brings %s back: ×%.1f.", quote(o.Reported.By),
+		count(o.Reported.ResponseBytes, "byte"), o.Reported.BAF)
+}
+
 func ceiling(_ *Finding, o *Observation) string {
 	a := o.Amplification
 	if a == nil || a.CeilingEstimate == nil {

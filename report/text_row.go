@@ -135,6 +135,9 @@ func endpoint(o *exposure.Observation, withVersion bool) string {
 	case exposure.LocalError, exposure.NotScanned:
 		words = []string{"not asked"}
 	}
+	if o.PortOnly {
+		words = []string{"open, unknown"}
+	}
 	if o.TLS && o.State != exposure.TLS {
 		words = append(words, "in tls")
 	}
@@ -151,6 +154,8 @@ func endpoint(o *exposure.Observation, withVersion bool) string {
 			least = "≥"
 		}
 		s += fmt.Sprintf(" %s×%.1f", least, a.BAF)
+	} else if o.Reported != nil {
+		s += fmt.Sprintf(" ×%.1f", o.Reported.BAF)
 	}
 	return s
 }
