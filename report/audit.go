@@ -42,8 +42,14 @@ func (a *audit) read(data []byte) (exposure.Finding, error) {
 		return f, errors.New("finding: it is about a justification, and has an endpoint")
 	case f.Verdict != exposure.Unfounded && bare(&f):
 		return f, errors.New("finding: it has no endpoint")
-	case a.ids[f.ID]:
-		return f, fmt.Errorf("finding: %s stands twice", exposure.Escape(f.ID))
+	}
+	return f, a.admit(&f)
+}
+
+// admit counts a finding, and refuses one that came before.
+func (a *audit) admit(f *exposure.Finding) error {
+	if a.ids[f.ID] {
+		return fmt.Errorf("finding: %s stands twice", exposure.Escape(f.ID))
 	}
 	a.ids[f.ID] = true
 	a.count(f.TCP)
@@ -51,7 +57,7 @@ func (a *audit) read(data []byte) (exposure.Finding, error) {
 	for i := range f.Also {
 		a.count(&f.Also[i])
 	}
-	return f, nil
+	return nil
 }
 
 // bare reports whether f is about no endpoint.

@@ -29,6 +29,11 @@ func All() []Format {
 		{"json", "one JSON document, the stable contract for programs", ".json", newJSON},
 		{"jsonl", "one JSON object a line, as findings come", ".jsonl", newJSONL},
 		{"csv", "one row a finding, safe to open in a spreadsheet", ".csv", newCSV},
+		{"sarif", "SARIF 2.1.0, for code scanning", ".sarif", newSARIF},
+		{"shadowserver", "the CSV of Shadowserver's scan_memcached", ".csv", newShadowserver},
+		{"defectdojo", "DefectDojo's generic findings, JSON", ".json", newDefectDojo},
+		{"nmap", "nmap's XML", ".xml", newNmap},
+		{"prometheus", "metrics for node_exporter's textfile collector", ".prom", newPrometheus},
 	}
 }
 

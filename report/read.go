@@ -61,12 +61,20 @@ func (s *Stored) Findings() iter.Seq2[exposure.Finding, error] {
 // whose findings and counts do not agree.
 func (s *Stored) Summary() Summary { return *s.summary }
 
-// Read opens a stored report, JSON or JSONL, whichever it is. Fields that are
-// not known are passed over; errors are of type [*StoredError], with name as
-// the name of the file.
-func Read(r io.Reader, name string) (*Stored, error) { return read(r, name, maxStored) }
+// Read opens a stored report of memsweep's own, JSON or JSONL, whichever it is,
+// or Shadowserver's scan_memcached. Fields that are not known are passed over;
+// errors are of type [*StoredError], with name as the name of the file.
+func Read(r io.Reader, name string) (*Stored, error) { return ReadAs(r, name, exposure.Vantage{}) }
 
-func read(r io.Reader, name string, limit int) (*Stored, error) {
+// ReadAs is Read for what other programs wrote too: nmap's XML and
+// Shadowserver's CSV. These do not say from where they were made, so from does;
+// it must be empty for a report of memsweep's own. What they list is judged for
+// that vantage, and what they do not say is not known.
+func ReadAs(r io.Reader, name string, from exposure.Vantage) (*Stored, error) {
+	return read(r, name, maxStored, from)
+}
+
+func read(r io.Reader, name string, limit int, from exposure.Vantage) (*Stored, error) {
 	lines := bufio.NewReaderSize(r, 1<<16)
 	if bom, _ := lines.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		lines.Discard(len(bom)) // cannot fail: it was peeked
@@ -78,20 +86,29 @@ func read(r io.Reader, name string, limit int) (*Stored, error) {
 	if len(bytes.TrimSpace(first)) == 0 && err != nil {
 		return nil, &StoredError{name, "", errors.New("it is empty")}
 	}
+	rest := io.MultiReader(bytes.NewReader(first), lines)
+	switch {
+	case looksLikeXML(first):
+		return readNmap(rest, name, limit, from)
+	case looksLikeShadowserver(first):
+		return readShadowserver(rest, name, limit, from)
+	case from.Name != "" || from.Trust != "":
+		return nil, &StoredError{name, "", errOwnVantage}
+	}
 	var line struct {
 		Type string `json:"type"`
 	}
 	if json.Unmarshal(first, &line) == nil && line.Type != "" {
 		return readStream(first, lines, name, limit)
 	}
-	return readDocument(io.MultiReader(bytes.NewReader(first), lines), name, limit)
+	return readDocument(rest, name, limit)
 }
 
-// Convert replays a stored report into w. An error that is not a
+// Convert replays a report, read as ReadAs does, into w. An error that is not a
 // [*StoredError] is w's. When the report cannot be read to its end, w gets no
 // End, so what it wrote stays unfinished.
-func Convert(r io.Reader, name string, w Writer) error {
-	stored, err := Read(r, name)
+func Convert(r io.Reader, name string, from exposure.Vantage, w Writer) error {
+	stored, err := ReadAs(r, name, from)
 	if err != nil {
 		return err
 	}

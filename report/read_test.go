@@ -20,7 +20,7 @@ func convert(stored []byte, format string) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = Convert(bytes.NewReader(stored), "stored", f.New(&b, Options{}))
+	err = Convert(bytes.NewReader(stored), "stored", exposure.Vantage{}, f.New(&b, Options{}))
 	return b.Bytes(), err
 }
 
@@ -214,7 +214,7 @@ func TestReadIsBounded(t *testing.T) {
 		`{"schema_version": "`,
 		strings.SplitAfter(string(whole().write(t, "jsonl", Options{})), "\n")[0] + `{"type":"finding","id":"`,
 	} {
-		stored, err := read(io.MultiReader(strings.NewReader(start), endless{'x'}), "stored", 1<<20)
+		stored, err := read(io.MultiReader(strings.NewReader(start), endless{'x'}), "stored", 1<<20, exposure.Vantage{})
 		if err == nil {
 			for _, err = range stored.Findings() {
 			}
@@ -234,7 +234,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"findings":[{}],"sweep":{"id":"1","status":"x"}}`))
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		var b bytes.Buffer
-		if Convert(bytes.NewReader(stored), "fuzz", newJSON(&b, Options{})) != nil {
+		if Convert(bytes.NewReader(stored), "fuzz", exposure.Vantage{}, newJSON(&b, Options{})) != nil {
 			return
 		}
 		again, err := convert(b.Bytes(), "json")
@@ -250,7 +250,7 @@ func FuzzRead(f *testing.F) {
 func TestConvertPassesWriterErrors(t *testing.T) {
 	t.Parallel()
 	full := errors.New("full")
-	err := Convert(bytes.NewReader(whole().write(t, "json", Options{})), "stored", refusing{full})
+	err := Convert(bytes.NewReader(whole().write(t, "json", Options{})), "stored", exposure.Vantage{}, refusing{full})
 	var stored *StoredError
 	if !errors.Is(err, full) || errors.As(err, &stored) {
 		t.Errorf("%v: not the writer's own error", err)

@@ -73,6 +73,7 @@ func FuzzSinks(f *testing.F) {
 			checkText(t, ours.ReplaceAll(x.write(t, "text", o), nil))
 		}
 		checkCSV(t, x.write(t, "csv", Options{}))
+		checkMachines(t, x)
 		document := x.write(t, "json", Options{})
 		checkJSON(t, document)
 		for line := range bytes.Lines(x.write(t, "jsonl", Options{})) {
@@ -254,7 +255,7 @@ func TestFullDisk(t *testing.T) {
 // TestNothingHalf: what is not line by line writes nothing before its end.
 func TestNothingHalf(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"json", "csv", "text"} {
+	for _, name := range []string{"json", "csv", "text", "sarif", "shadowserver", "defectdojo", "nmap", "prometheus"} {
 		f, err := ByName(name)
 		if err != nil {
 			t.Fatal(err)

@@ -221,7 +221,7 @@ func (o *output) place() string {
 // machineReadable reports whether a document that holds everything was written.
 func (o *outputs) machineReadable() bool {
 	for _, out := range o.list {
-		if out.err == nil && out.Format != "text" {
+		if out.err == nil && slices.Contains([]string{"json", "jsonl", "csv"}, out.Format) {
 			return true
 		}
 	}

@@ -54,6 +54,7 @@ func notForUsers(packages []string) []string {
 			"github.com/rogpeppe/go-internal",
 			"github.com/google/go-cmp",
 			"github.com/santhosh-tekuri/jsonschema/v6",
+			"github.com/prometheus",
 			"go.uber.org/goleak",
 			"pgregory.net/rapid",
 			"honnef.co/go/tools",
