@@ -101,6 +101,8 @@ type Observation struct {
 	Amplification *Amplification `json:"amplification"`
 	// Reported is an amplification that somebody else measured; nil in a sweep.
 	Reported *Reported `json:"reported,omitempty"`
+	// Process is set by an audit on the server's own machine.
+	Process *Process `json:"process,omitempty"`
 
 	Evidence []Exchange `json:"evidence"`
 	// Notes are limits that were hit while asking: caps, deadlines, local

@@ -76,7 +76,7 @@ func fixes(f *Finding) []Fix {
 			list = append(list, s.fixes(x)...)
 		}
 	}
-	return list
+	return append(list, fixUser(f)...)
 }
 
 func (s system) fixes(x exposed) []Fix {

@@ -34,6 +34,9 @@ func exposedBy(f *Finding) exposed {
 		if o.State == Foreign && o.Service == "ssh" {
 			continue // a sweep of its port must not end with the way in being shut
 		}
+		if o.confined() {
+			continue // nobody reaches it from elsewhere: there is nothing to close
+		}
 		memcached := o.Product == "" && o.State != Foreign && o.State != Mute && o.State != TLS
 		x.stock = x.stock || memcached
 		port, udpSet := udpSetting(o)

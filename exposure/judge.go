@@ -36,6 +36,7 @@ func Judge(h Host, v Vantage) Finding {
 	}
 	f.place(h.Observations)
 	f.estimateCeiling()
+	f.raise(f.Inside())
 	for o := range f.observed {
 		verdict, ok := verdictOf(o)
 		if !ok {
@@ -44,14 +45,21 @@ func Judge(h Host, v Vantage) Finding {
 		if verdict.rank() < f.Verdict.rank() {
 			f.Verdict = verdict
 		}
-		if s := SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust, false); s.AtLeast(f.Severity) {
-			f.Severity = s
+		if !o.confined() {
+			f.raise(SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust, false))
 		}
 	}
 	f.lookUp()
 	f.Reasons = reasons(&f)
 	f.Fix = fixes(&f)
 	return f
+}
+
+// raise makes f at least as bad as s.
+func (f *Finding) raise(s Severity) {
+	if s.AtLeast(f.Severity) {
+		f.Severity = s
+	}
 }
 
 // FindingID names a finding in a way that stays the same from one sweep to

@@ -15,6 +15,9 @@ type rule func(f *Finding, o *Observation) string
 func rules() []rule {
 	return []rule{
 		posture,
+		loopbackOnly,
+		runsAsRoot,
+		worseAgain,
 		measuredAmplification,
 		reportedAmplification,
 		ceiling,
@@ -37,6 +40,8 @@ func rules() []rule {
 		udpElsewhere,
 		proxyBuilt,
 		tells,
+		elsewhere,
+		betterAgain,
 		versionCaution,
 		affectedBy,
 		outdated,
@@ -52,6 +57,11 @@ func reasons(f *Finding) []string {
 			if s := rule(f, o); s != "" && !slices.Contains(said, s) {
 				said = append(said, s)
 			}
+		}
+	}
+	for o := range f.observed { // of what does not answer, only what would change
+		if s := worseAgain(f, o); s != "" && !slices.Contains(said, s) {
+			said = append(said, s)
 		}
 	}
 	if len(said) == 0 {
