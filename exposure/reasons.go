@@ -14,10 +14,11 @@ type rule func(f *Finding, o *Observation) string
 // that the first sentence of a finding is why it has its verdict.
 func rules() []rule {
 	return []rule{
-		posture,
 		loopbackOnly,
+		posture,
 		runsAsRoot,
 		worseAgain,
+		elsewhere,
 		measuredAmplification,
 		reportedAmplification,
 		ceiling,
@@ -40,7 +41,6 @@ func rules() []rule {
 		udpElsewhere,
 		proxyBuilt,
 		tells,
-		elsewhere,
 		betterAgain,
 		versionCaution,
 		affectedBy,

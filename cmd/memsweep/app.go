@@ -52,7 +52,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		OnUsageError:   onUsageError,
 		Action:         noCommand,
 		Commands: []*cli.Command{
-			scanCommand(), demoCommand(), convertCommand(), fixCommand(), scopeCommand(), policyCommand(),
+			scanCommand(), auditCommand(), demoCommand(), convertCommand(), fixCommand(), scopeCommand(), policyCommand(),
 			doctorCommand(), probesCommand(), schemaCommand(), completionCommand(), manCommand(),
 		},
 	}

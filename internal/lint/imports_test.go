@@ -39,6 +39,7 @@ var layers = map[string]layer{
 	"internal/privilege": {
 		others: []string{"github.com/cilium/ebpf", "github.com/landlock-lsm/go-landlock", "golang.org/x/sys", "kernel.org/pub/linux/libs/security/libcap"},
 	},
+	"internal/audit":   {own: []string{"exposure"}, not: []string{"net", "net/http", "crypto/tls", "testing"}},
 	"internal/memtest": {own: []string{"exposure", "probes"}, not: []string{"testing"}},
 	testOnly:           {},
 	"internal/lint":    {},
@@ -49,7 +50,7 @@ var layers = map[string]layer{
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/memtest", "internal/privilege"},
+		own:    []string{"exposure", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/audit", "internal/memtest", "internal/privilege"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},

@@ -1,0 +1,270 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// service is one way in which this machine starts a memcached, as its files
+// say.
+type service struct {
+	name    string
+	files   []source // what says so
+	program string
+	args    []string
+	options options
+	user    string // whom it runs as; "" is root
+	enabled bool   // something starts it at boot
+	notes   []string
+	// unclear is why it is not known what would be started; it is empty when
+	// that is known.
+	unclear []string
+}
+
+// source is a file and the lines of it that count.
+type source struct {
+	name  string
+	lines []confLine
+}
+
+func (s *service) doubt(format string, args ...any) {
+	s.unclear = append(s.unclear, fmt.Sprintf(format, args...))
+}
+
+func (s *service) note(format string, args ...any) {
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+}
+
+// origin names the service and the file that is to be changed.
+func (s *service) origin() string {
+	if n := len(s.files); n > 0 && s.files[n-1].name != s.name {
+		return s.name + ", " + s.files[n-1].name
+	}
+	return s.name
+}
+
+// services are all of them: the units, or what an init script would do where
+// there is no unit. also are units that are known to run.
+func (t *tree) services(also []string) (list []*service, errs []error) {
+	names, enabled, errs := t.unitNames()
+	for _, name := range append(names, also...) {
+		u, ok := t.loadUnit(name)
+		if !ok || u.masked || slicesHas(list, name) {
+			continue
+		}
+		if s := t.unitService(u); s != nil {
+			s.enabled = enabled[name]
+			list = append(list, s)
+		}
+	}
+	if len(list) == 0 {
+		list = t.initServices()
+	}
+	return list, errs
+}
+
+func slicesHas(list []*service, name string) bool {
+	for _, s := range list {
+		if s.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// execution is what the [Service] sections of a unit come to.
+type execution struct {
+	start       []string
+	env         map[string]string
+	envFiles    []string
+	user        string
+	dynamic     bool
+	private     bool
+	allow, deny []string
+}
+
+// unitService says what a unit starts; nil when that is not memcached.
+func (t *tree) unitService(u unit) *service {
+	s := &service{name: u.name.full}
+	for _, err := range u.errs {
+		s.doubt("%v", err)
+	}
+	x := s.execution(u)
+	if len(x.start) != 1 {
+		s.doubt("%s: it has %d ExecStart= lines", s.name, len(x.start))
+		return s
+	}
+	wanted := named(x.start[0])
+	t.environmentFiles(s, u.name, &x, wanted)
+	c, err := execStart(x.start[0], u.name, x.env)
+	if err != nil {
+		s.doubt("%s: ExecStart=: %v", s.name, err)
+		return s
+	}
+	if !t.starts(s, c) {
+		if u.name.prefix != "memcached" {
+			return nil
+		}
+		s.doubt("%s: what %s starts is not read", s.name, c.program)
+	}
+	s.identify(x)
+	s.restrict(x)
+	return s
+}
+
+// execution takes in the settings file by file: an empty value begins a list
+// anew, of others the last counts.
+func (s *service) execution(u unit) execution {
+	x := execution{env: map[string]string{}}
+	for _, f := range u.files {
+		src := source{name: f.name}
+		for _, set := range f.settings {
+			if set.section == "Service" && x.take(set.key, set.value, u.name, s) {
+				src.lines = append(src.lines, confLine{set.line, set.key + "=" + set.value})
+			}
+		}
+		if len(src.lines) > 0 {
+			s.files = append(s.files, src)
+		}
+	}
+	return x
+}
+
+// take reports whether a setting matters here.
+func (x *execution) take(key, value string, u unitName, s *service) bool {
+	grow := func(list *[]string, more ...string) {
+		if value == "" {
+			*list = nil
+			return
+		}
+		*list = append(*list, more...)
+	}
+	switch key {
+	case "ExecStart":
+		grow(&x.start, value)
+	case "EnvironmentFile":
+		grow(&x.envFiles, value)
+	case "Environment":
+		return x.environment(value, u, s)
+	case "User":
+		x.user = value
+	case "DynamicUser":
+		x.dynamic = truth(value)
+	case "PrivateNetwork":
+		x.private = truth(value)
+	case "IPAddressAllow":
+		grow(&x.allow, strings.Fields(value)...)
+	case "IPAddressDeny":
+		grow(&x.deny, strings.Fields(value)...)
+	default:
+		return false
+	}
+	return true
+}
+
+// environment takes in Environment=. It is shown only where it is about
+// memcached: others' variables may be secrets.
+func (x *execution) environment(value string, u unitName, s *service) bool {
+	if value == "" {
+		clear(x.env)
+		return true
+	}
+	words, err := unitWords(value)
+	if err != nil {
+		s.doubt("%s: Environment=: %v", s.name, err)
+	}
+	for _, w := range words {
+		w, err := u.expand(w)
+		if err != nil {
+			s.doubt("%s: Environment=: %v", s.name, err)
+		}
+		if name, v, ok := strings.Cut(w, "="); ok {
+			x.env[name] = v
+		}
+	}
+	return len(words) == 1 && usual[strings.SplitN(words[0], "=", 2)[0]]
+}
+
+// usual are the variables of upstream's and RHEL's unit.
+var usual = map[string]bool{"OPTIONS": true, "PORT": true, "USER": true, "MAXCONN": true, "CACHESIZE": true}
+
+func truth(value string) bool {
+	switch strings.ToLower(value) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true
+	}
+	return false
+}
+
+// environmentFiles reads EnvironmentFile=, whose variables go before those of
+// Environment=.
+func (t *tree) environmentFiles(s *service, u unitName, x *execution, wanted map[string]bool) {
+	for _, file := range x.envFiles {
+		file, optional := strings.CutPrefix(file, "-")
+		file, err := u.expand(file)
+		if err != nil || !path.IsAbs(file) || strings.ContainsAny(file, "*?[") {
+			s.doubt("%s: EnvironmentFile=%s is not read", s.name, file)
+			continue
+		}
+		text, err := t.text(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && optional:
+			continue
+		case err != nil:
+			s.doubt("%s: EnvironmentFile=: %v", s.name, err)
+			continue
+		}
+		t.assign(s, file, text, x.env, wanted)
+	}
+}
+
+// assign takes in the variables of a file, and keeps the lines of those that
+// are wanted.
+func (t *tree) assign(s *service, file, text string, env map[string]string, wanted map[string]bool) {
+	src := source{name: file}
+	for _, a := range environmentFile(text) {
+		env[a.name] = a.value
+		if wanted[a.name] {
+			src.lines = append(src.lines, confLine{a.line, a.text})
+		}
+	}
+	s.files = append(s.files, src)
+}
+
+// identify says whom it runs as. As root, memcached takes the user of -u, and
+// refuses to start without.
+func (s *service) identify(x execution) {
+	switch {
+	case x.user != "":
+		s.user = x.user
+	case x.dynamic:
+		s.user = strings.TrimSuffix(s.name, ".service")
+	default:
+		s.user = s.options.user
+	}
+	if s.user == "" {
+		s.note("As its files are now, %s does not start: memcached refuses to run as root without -u.", s.name)
+	}
+}
+
+// restrict notes what the unit says of the network. Whether the kernel holds to
+// that is not known from a file.
+func (s *service) restrict(x execution) {
+	if len(x.deny) > 0 {
+		s.note("Its unit denies %s and allows %s (IPAddressDeny=, IPAddressAllow=); whether the kernel holds to that was not seen.",
+			strings.Join(x.deny, " "), orNothing(x.allow))
+	}
+	if x.private {
+		s.note("Its unit gives it a network of its own (PrivateNetwork=yes); whether that is in force was not seen.")
+	}
+}
+
+func orNothing(list []string) string {
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return strings.Join(list, " ")
+}
