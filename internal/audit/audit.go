@@ -76,11 +76,16 @@ type survey struct {
 }
 
 func newSurvey(t *tree) *survey {
-	return &survey{
-		tree: t, users: t.accounts(),
+	s := &survey{
+		tree:    t,
 		found:   map[netip.AddrPort][]exposure.Observation{},
 		unknown: map[netip.Addr]map[exposure.Transport]bool{},
 	}
+	var err error
+	if s.users, err = t.accounts(); err != nil {
+		s.problem("who is root is not known: %v", err)
+	}
+	return s
 }
 
 func (s *survey) say(format string, args ...any) {
@@ -103,12 +108,20 @@ func (s *survey) add(made *server) {
 func (s *survey) image() {
 	s.bases = everywhere()
 	s.say("Only files were read: no process and no socket. A memcached that is started by anything but a unit or an init script is not seen.")
+	if !s.tree.exists("/etc") && !s.tree.exists("/usr") {
+		s.problem("there is neither /etc nor /usr: no system is mounted there")
+		s.blind = true
+	}
 	services, errs := s.tree.services(nil)
 	for _, err := range errs {
 		s.problem("%v", err)
 	}
 	rules := s.tree.savedRules()
 	for _, svc := range services {
+		s.announce(svc)
+		if svc.masked {
+			continue
+		}
 		made, problems := s.tree.configured(svc, s.users, interfaces{outside: everywhere()})
 		made.firewall = rules
 		made.notes = append(made.notes, s.aboutPackage()...)
@@ -116,29 +129,24 @@ func (s *survey) image() {
 		for _, p := range problems {
 			s.problem("%s", p)
 		}
-		s.announce(svc)
 		if svc.starts() {
 			s.add(made)
 		}
 	}
-	if program := s.installed(); len(services) == 0 && program != "" {
+	if program := s.tree.installed(); len(services) == 0 && program != "" {
 		s.problem("%s is installed, and nothing that was read says how it is started", program)
+		s.blind = true
 	}
-}
-
-func (s *survey) installed() string {
-	for _, program := range programs() {
-		if s.tree.exists(program) {
-			return program
-		}
-	}
-	return ""
 }
 
 // announce says of a service what no finding may say.
 func (s *survey) announce(svc *service) {
 	s.seen = append(s.seen, svc.name)
-	if !svc.enabled {
+	switch {
+	case svc.masked:
+		s.say("%s is masked: it is never started.", svc.name)
+		return
+	case !svc.enabled:
 		s.say("Nothing that was read starts %s at boot.", svc.name)
 	}
 	if len(svc.unclear) == 0 && svc.user == "" {

@@ -55,7 +55,7 @@ func orUnknown(version string) string {
 
 // starts reports whether the service would start at all: as root, memcached
 // wants -u.
-func (s *service) starts() bool { return s.user != "" && len(s.unclear) == 0 }
+func (s *service) starts() bool { return !s.masked && s.user != "" && len(s.unclear) == 0 }
 
 // evidence are the lines of its files that count.
 func (s *service) evidence() []exposure.Exchange {

@@ -15,6 +15,16 @@ func programs() []string {
 	}
 }
 
+// installed is the first of them that is there, "" for none.
+func (t *tree) installed() string {
+	for _, program := range programs() {
+		if t.exists(program) {
+			return program
+		}
+	}
+	return ""
+}
+
 // versionLine is what memcached answers to "version", as it stands in the
 // program: the program itself is never run.
 var versionLine = regexp.MustCompile(`\x00VERSION (\d{1,4}\.\d{1,4}\.\d{1,4}[!-~]{0,40})[\x00\r]`)
@@ -78,11 +88,11 @@ func (t *tree) debianPackage() string {
 // accounts are the users of /etc/passwd: user ID by name.
 type accounts map[string]string
 
-func (t *tree) accounts() accounts {
+func (t *tree) accounts() (accounts, error) {
 	text, err := t.text("/etc/passwd")
 	list := accounts{}
 	if err != nil {
-		return list
+		return list, ignoreAbsent(err)
 	}
 	for line := range strings.Lines(text) {
 		if f := strings.Split(line, ":"); len(f) >= 4 {
@@ -91,7 +101,7 @@ func (t *tree) accounts() accounts {
 			}
 		}
 	}
-	return list
+	return list, nil
 }
 
 // root reports whether a user, by name or number, has the user ID 0. No name at

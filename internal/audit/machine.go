@@ -43,7 +43,7 @@ func (s *survey) machine(ctx context.Context, p proc, rules func(context.Context
 	}
 	for _, svc := range services {
 		s.announce(svc)
-		if !claimed[svc] {
+		if !claimed[svc] && !svc.masked {
 			s.stopped(svc, here)
 		}
 	}
@@ -76,7 +76,7 @@ func serviceOf(f *process, services []*service) *service {
 			}
 			continue
 		}
-		if port, _, _ := svc.options.ports(f.version); port == tcp && len(svc.unclear) == 0 {
+		if port, _, _ := svc.options.ports(f.version); port == tcp && len(svc.unclear) == 0 && !svc.masked {
 			return svc
 		}
 	}
@@ -138,6 +138,8 @@ func why(svc *service) string {
 	switch {
 	case len(svc.unclear) > 0:
 		return strings.Join(svc.unclear, "; ")
+	case svc.masked:
+		return "its unit is masked"
 	case svc.user == "":
 		return "it would not start"
 	}

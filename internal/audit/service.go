@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,7 @@ type service struct {
 	options options
 	user    string // whom it runs as; "" is root
 	enabled bool   // something starts it at boot
+	masked  bool   // its unit says that it is never started
 	notes   []string
 	// unclear is why it is not known what would be started; it is empty when
 	// that is known.
@@ -50,29 +52,27 @@ func (s *service) origin() string {
 // there is no unit. also are units that are known to run.
 func (t *tree) services(also []string) (list []*service, errs []error) {
 	names, enabled, errs := t.unitNames()
-	for _, name := range append(names, also...) {
+	names = append(names, also...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		u, ok := t.loadUnit(name)
-		if !ok || u.masked || slicesHas(list, name) {
+		if !ok {
 			continue
 		}
-		if s := t.unitService(u); s != nil {
-			s.enabled = enabled[name]
-			list = append(list, s)
+		s := &service{name: name, masked: true}
+		if !u.masked {
+			s = t.unitService(u)
 		}
+		if s == nil { // another program's
+			continue
+		}
+		s.enabled = enabled[name]
+		list = append(list, s)
 	}
 	if len(list) == 0 {
 		list = t.initServices()
 	}
 	return list, errs
-}
-
-func slicesHas(list []*service, name string) bool {
-	for _, s := range list {
-		if s.name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // execution is what the [Service] sections of a unit come to.
@@ -109,6 +109,7 @@ func (t *tree) unitService(u unit) *service {
 			return nil
 		}
 		s.doubt("%s: what %s starts is not read", s.name, c.program)
+		return s
 	}
 	s.identify(x)
 	s.restrict(x)
@@ -245,7 +246,7 @@ func (s *service) identify(x execution) {
 	default:
 		s.user = s.options.user
 	}
-	if s.user == "" {
+	if s.user == "" && len(s.unclear) == 0 {
 		s.note("As its files are now, %s does not start: memcached refuses to run as root without -u.", s.name)
 	}
 }

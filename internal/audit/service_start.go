@@ -110,7 +110,7 @@ func (t *tree) sysconfig(file string) *service {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	s := &service{name: file, program: "memcached", enabled: true}
+	s := &service{name: file, program: t.installed(), enabled: true}
 	if err != nil {
 		s.doubt("%v", err)
 		return s

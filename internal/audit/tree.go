@@ -144,10 +144,10 @@ func parts(name string) []string {
 	return slices.DeleteFunc(strings.Split(name, "/"), func(s string) bool { return s == "" || s == "." })
 }
 
-// exists reports whether there is something at name.
+// exists reports whether there is, or may be, something at name.
 func (t *tree) exists(name string) bool {
 	_, err := t.resolve(name)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // masked reports whether a unit file is one that says there is none: a link to
