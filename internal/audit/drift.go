@@ -100,6 +100,9 @@ func (o opened) describe() string {
 	case exposure.TLS:
 		asked = "with client certificates"
 	}
+	if o.inTLS {
+		asked = "in TLS, " + asked
+	}
 	name := map[exposure.Transport]string{exposure.TCP: "TCP", exposure.UDP: "UDP"}[o.transport]
 	return fmt.Sprintf("%s, %s port %d, %s", where, name, o.bound.Port(), asked)
 }
