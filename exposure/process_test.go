@@ -50,7 +50,9 @@ func TestJudgeProcess(t *testing.T) {
 // TestJudgeStopped: nothing answers, but a start would expose it.
 func TestJudgeStopped(t *testing.T) {
 	t.Parallel()
-	h := audited("192.0.2.7:11211", func(p *Process) { p.PID, p.Bound, p.Drift = 0, nil, &Drift{Source: "x.service", Worse: []string{"listen"}} })
+	h := audited("192.0.2.7:11211", func(p *Process) {
+		p.PID, p.Bound, p.Drift = 0, nil, &Drift{Source: "x.service", Worse: []string{"listen"}}
+	})
 	h.Observations[0].State = Closed
 	f := Judge(h, Vantage{Name: "local", Trust: Trusted})
 	want := []string{"It does not run. Started from x.service, it would listen."}

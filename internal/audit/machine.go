@@ -214,8 +214,8 @@ func (s *survey) strangers(p proc, processes []*process, here interfaces) {
 }
 
 // wanted are the sockets that the options of a process ask for.
-func (f *process) wanted() []listener {
-	sure, maybe, _ := parseOptions(f.args).listeners(f.version) // what is wrong with them was said
+func (p *process) wanted() []listener {
+	sure, maybe, _ := parseOptions(p.args).listeners(p.version) // what is wrong with them was said
 	return append(sure, maybe...)
 }
 

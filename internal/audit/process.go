@@ -15,6 +15,7 @@ type process struct {
 	pid       int
 	name      string // comm, at most 15 bytes
 	exe       string // "" where it may not be seen
+	called    string // its first argument: what it was started as
 	args      []string
 	uid       string // effective
 	unit      string // of its control group, "" for none
@@ -73,18 +74,14 @@ func (p proc) look(pid int) (*process, error) {
 	if cmdline != "" {
 		f.args = strings.Split(strings.TrimSuffix(cmdline, "\x00"), "\x00")
 	}
-	first := ""
 	if len(f.args) > 0 {
-		first, f.args = f.args[0], f.args[1:]
+		f.called, f.args = f.args[0], f.args[1:]
 	}
-	if !slices.ContainsFunc([]string{f.name, f.exe, first}, isMemcached) {
-		return nil, nil
+	if !slices.ContainsFunc([]string{f.name, f.exe, f.called}, isMemcached) || interpreter(f.exe) {
+		return nil, nil // an interpreter runs a wrapper, which may become memcached in a moment
 	}
-	if script := f.exe != "" && !isMemcached(f.exe) && interpreter(f.exe); script {
-		return nil, nil // such as a wrapper that is about to become memcached
-	}
-	if f.exe == "" && filepath.IsAbs(first) {
-		f.limit("Its program could not be seen: %s is what it calls itself.", first)
+	if f.exe == "" {
+		f.limit("Its program could not be seen; it was started as %s.", f.called)
 	}
 	state, err := p.status(f)
 	if err != nil || state == "Z" {

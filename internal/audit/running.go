@@ -14,7 +14,7 @@ import (
 func running(p *process, users accounts) *server {
 	s := &server{options: parseOptions(p.args), version: p.version, reach: p.addresses, inside: p.inside}
 	s.process = exposure.Process{
-		PID: p.pid, User: p.uid, Root: p.uid == "0", Executable: p.exe, Command: append([]string{p.name}, p.args...),
+		PID: p.pid, User: p.uid, Root: p.uid == "0", Executable: p.exe, Command: append([]string{p.called}, p.args...),
 		Namespace: p.namespace,
 	}
 	if p.mount { // else its numbers have other names

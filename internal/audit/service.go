@@ -186,7 +186,10 @@ func (x *execution) environment(value string, u unitName, s *service) bool {
 			x.env[name] = v
 		}
 	}
-	return len(words) == 1 && usual[strings.SplitN(words[0], "=", 2)[0]]
+	return !slices.ContainsFunc(words, func(w string) bool {
+		name, _, _ := strings.Cut(w, "=")
+		return !usual[name]
+	})
 }
 
 // usual are the variables of upstream's and RHEL's unit.
