@@ -35,6 +35,7 @@ With --root DIR it reads the files of a mounted image, and nothing outside of it
 			&cli.StringFlag{Name: "fail-on", Value: string(exposure.Low), Category: outputCategory, Usage: "exit 1 for findings of `SEVERITY` or worse: critical, high, medium, low, info, or never"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputCategory, Usage: "no table beside -o, and no remarks"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputCategory, Usage: "every reason and every fix"},
+			policyFlag(),
 			colorFlag(),
 		},
 		Action: auditMachine,
@@ -49,6 +50,15 @@ func auditMachine(c *cli.Context) error {
 	if err != nil {
 		return usage(err)
 	}
+	under, warnings, err := readPolicy(c.String("policy"))
+	if err != nil {
+		return usage(err)
+	}
+	for _, w := range warnings {
+		say(c.App.ErrWriter, "warning: %s", w)
+	}
+	judge := bench{policy: under, vantage: header.Sweep.Vantage}
+	header.Policy = judge.named()
 	list, err := destinations(c)
 	if err != nil {
 		return usage(err)
@@ -64,17 +74,26 @@ func auditMachine(c *cli.Context) error {
 	}
 	defer doc.abort()
 
+	worst := writeAudit(doc, header, seen, judge, failOn)
+	return auditEnded(c, doc, seen, worst)
+}
+
+// writeAudit writes the whole report, and says whether a finding in it is at or
+// above failOn.
+func writeAudit(doc *outputs, header report.Header, seen audit.Report, judge bench, failOn exposure.Severity) (worst bool) {
 	doc.begin(header)
-	worst := false
 	for _, h := range seen.Hosts {
-		f := exposure.Judge(h, header.Sweep.Vantage)
-		worst = worst || failOn != "" && f.Severity.AtLeast(failOn)
-		if doc.finding(f) != nil {
-			break // nothing is left to write to, which failures tells
+		for _, f := range judge.judge(exposure.Judge(h, header.Sweep.Vantage), header.Sweep.Started) {
+			worst = worst || failOn != "" && f.Severity.AtLeast(failOn)
+			if doc.finding(f) != nil {
+				return worst // nothing is left to write to, which failures tells
+			}
 		}
 	}
-	doc.end(report.Summary{Status: seen.Status, Finished: time.Now().UTC(), Coverage: seen.Coverage, Problems: seen.Problems})
-	return auditEnded(c, doc, seen, worst)
+	doc.end(report.Summary{
+		Status: seen.Status, Finished: time.Now().UTC(), Coverage: seen.Coverage, Problems: seen.Problems, Justified: judge.count(),
+	})
+	return worst
 }
 
 // auditHeader is what is known before anything is read.

@@ -35,6 +35,9 @@ func (p *Policy) Judge(f exposure.Finding, v exposure.Vantage, now time.Time) []
 	f.Policy = h.concluded()
 	if f.Policy.Justified {
 		f.Severity = exposure.SeverityOf(f.Verdict, false, false, v.Trust, true)
+		if inside := f.Inside(); inside.AtLeast(f.Severity) {
+			f.Severity = inside // who may reach it says nothing of whom it runs as
+		}
 	}
 	found := []exposure.Finding{f}
 	for _, u := range h.unfounded {
