@@ -64,6 +64,18 @@ func (o *Observation) aside() Severity {
 	return Info
 }
 
+// insideFirst: where nobody else reaches it, what makes it worse than info is
+// said first.
+func insideFirst(f *Finding, o *Observation) string {
+	if !o.confined() {
+		return ""
+	}
+	if s := runsAsRoot(f, o); s != "" {
+		return s
+	}
+	return worseAgain(f, o)
+}
+
 func loopbackOnly(_ *Finding, o *Observation) string {
 	if !o.confined() {
 		return ""

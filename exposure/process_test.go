@@ -41,6 +41,9 @@ func TestJudgeProcess(t *testing.T) {
 		if f.Severity != tt.want || f.Verdict != OpenTCP {
 			t.Errorf("%s: %s, %s, want %s", name, f.Severity, f.Verdict, tt.want)
 		}
+		if confined := tt.host.Addr.IsLoopback(); confined && !strings.Contains(f.Reasons[0], tt.says) {
+			t.Errorf("%s: the first reason is %q", name, f.Reasons[0])
+		}
 		if !strings.Contains(strings.Join(f.Reasons, "\n"), tt.says) {
 			t.Errorf("%s: %q does not stand in %q", name, tt.says, f.Reasons)
 		}

@@ -14,6 +14,7 @@ type rule func(f *Finding, o *Observation) string
 // that the first sentence of a finding is why it has its verdict.
 func rules() []rule {
 	return []rule{
+		insideFirst,
 		loopbackOnly,
 		posture,
 		runsAsRoot,

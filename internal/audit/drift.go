@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -42,7 +44,24 @@ func drift(now, later *server, source string) *exposure.Drift {
 	if len(d.Worse)+len(d.Better) == 0 {
 		return nil
 	}
+	d.Worse, d.Better = bothFamilies(d.Worse), bothFamilies(d.Better)
 	return d
+}
+
+// bothFamilies says in one what is true of IPv4 and IPv6 alike.
+func bothFamilies(changes []string) []string {
+	const four, six, both = "every IPv4 address", "every IPv6 address", "every address"
+	var short []string
+	for _, c := range changes {
+		switch {
+		case strings.Contains(c, four) && slices.Contains(changes, strings.Replace(c, four, six, 1)):
+			short = append(short, strings.Replace(c, four, both, 1))
+		case strings.Contains(c, six) && slices.Contains(changes, strings.Replace(c, six, four, 1)):
+		default:
+			short = append(short, c)
+		}
+	}
+	return short
 }
 
 // had reports whether every address from elsewhere at which o is reached is one

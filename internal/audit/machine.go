@@ -18,6 +18,7 @@ func (s *survey) machine(ctx context.Context, p proc, rules func(context.Context
 	if err != nil {
 		return err
 	}
+	s.say("Looked at: processes that are called memcached, and whatever listens at port %d here.", defaultPort)
 	if s.blind = p.hidden(); s.blind {
 		s.problem("the processes of other users are hidden (hidepid): whether a memcached runs is not known without root")
 	}
