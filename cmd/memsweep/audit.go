@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -33,7 +32,7 @@ With --root DIR it reads the files of a mounted image, and nothing outside of it
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: outputCategory, Usage: "write the report to `FILE`, in the format of its ending or of --format"},
 			&cli.StringSliceFlag{Name: "out", Category: outputCategory, Usage: "also write `FORMAT=FILE` (may be repeated)"},
 			&cli.StringFlag{Name: "fail-on", Value: string(exposure.Low), Category: outputCategory, Usage: "exit 1 for findings of `SEVERITY` or worse: critical, high, medium, low, info, or never"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputCategory, Usage: "no table beside -o, and no remarks"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputCategory, Usage: "no table beside -o"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputCategory, Usage: "every reason and every fix"},
 			policyFlag(),
 			colorFlag(),
@@ -129,13 +128,9 @@ func auditHeader(c *cli.Context) (report.Header, exposure.Severity, error) {
 	return h, failOn, nil
 }
 
-// auditEnded says on stderr what is no finding, and chooses the exit code.
+// auditEnded says on stderr what could not be seen, and chooses the exit code.
 func auditEnded(c *cli.Context, doc *outputs, seen audit.Report, worst bool) error {
-	said := slices.Clone(seen.Problems)
-	if !c.Bool("quiet") {
-		said = append(slices.Clone(seen.Detail), said...)
-	}
-	for _, line := range said {
+	for _, line := range seen.Problems {
 		say(c.App.ErrWriter, "%s", line)
 	}
 	switch lost := doc.failures(); {

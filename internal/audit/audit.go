@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -31,7 +32,7 @@ type Report struct {
 	// each of the machine's; in an image, which has none, at 0.0.0.0 and ::.
 	Hosts    []exposure.Host
 	Plan     json.RawMessage // what was looked at, with its digest
-	Detail   []string        // what is worth knowing and is no finding
+	Detail   []string        // what is worth knowing and is no finding, without a full stop
 	Status   exposure.Status
 	Coverage exposure.Coverage
 	Problems []string // what could not be seen and matters
@@ -107,7 +108,7 @@ func (s *survey) add(made *server) {
 // image audits files alone: what would be there if they were started.
 func (s *survey) image() {
 	s.bases = everywhere()
-	s.say("Only files were read: no process and no socket. A memcached that is started by anything but a unit or an init script is not seen.")
+	s.say("only files were read, no process and no socket; a memcached that is started by anything but a unit or an init script is not seen")
 	if !s.tree.exists("/etc") && !s.tree.exists("/usr") {
 		s.problem("there is neither /etc nor /usr: no system is mounted there")
 		s.blind = true
@@ -144,14 +145,14 @@ func (s *survey) announce(svc *service) {
 	s.seen = append(s.seen, svc.name)
 	switch {
 	case svc.masked:
-		s.say("%s is masked: it is never started.", svc.name)
+		s.say("%s is masked: it is never started", svc.name)
 		return
 	case !svc.enabled:
-		s.say("Nothing that was read starts %s at boot.", svc.name)
+		s.say("nothing that was read starts %s at boot", svc.name)
 	}
 	if len(svc.unclear) == 0 && svc.user == "" {
 		for _, n := range svc.notes {
-			s.say("%s", n)
+			s.say("%s", strings.TrimSuffix(n, "."))
 		}
 	}
 }

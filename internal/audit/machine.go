@@ -18,7 +18,7 @@ func (s *survey) machine(ctx context.Context, p proc, rules func(context.Context
 	if err != nil {
 		return err
 	}
-	s.say("Looked at: processes that are called memcached, and whatever listens at port %d here.", defaultPort)
+	s.say("it looked at processes that are called memcached, and at whatever listens at port %d here", defaultPort)
 	if s.blind = p.hidden(); s.blind {
 		s.problem("the processes of other users are hidden (hidepid): whether a memcached runs is not known without root")
 	}
@@ -107,9 +107,9 @@ func (s *survey) process(f *process, svc *service, wall firewall) {
 	case len(made.opened) > 0:
 		s.add(made)
 	case o.socket != "" && f.certain:
-		s.say("%s listens on the Unix socket %s only: nothing of it is on the network.", f.describe(), o.socket)
+		s.say("%s listens on the Unix socket %s only: nothing of it is on the network", f.describe(), o.socket)
 	case f.certain:
-		s.say("%s has no socket on the network that waits for anybody.", f.describe())
+		s.say("%s has no socket on the network that waits for anybody", f.describe())
 	}
 	if drift := made.process.Drift; len(made.opened) == 0 && drift != nil {
 		s.later(made, svc)
@@ -150,7 +150,7 @@ func why(svc *service) string {
 // stopped adds a service that does not run, where a start would expose it.
 func (s *survey) stopped(svc *service, here interfaces) {
 	if !svc.starts() {
-		s.say("%s does not run, and what a start would do is not known: %s.", svc.name, why(svc))
+		s.say("%s does not run, and what a start would do is not known: %s", svc.name, why(svc))
 		return
 	}
 	next, problems := s.tree.configured(svc, s.users, here)
@@ -158,7 +158,7 @@ func (s *survey) stopped(svc *service, here interfaces) {
 		s.say("%s", p)
 	}
 	if next.process.Drift = drift(nil, next, svc.origin()); next.process.Drift == nil {
-		s.say("%s does not run; a start would expose nothing to other machines.", svc.name)
+		s.say("%s does not run; a start would expose nothing to other machines", svc.name)
 		return
 	}
 	s.add(next.closed())
