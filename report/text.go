@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -39,14 +38,7 @@ func (t *textWriter) Finding(f exposure.Finding) error {
 }
 
 func (t *textWriter) End(s Summary) error {
-	slices.SortStableFunc(t.rows, func(a, b textRow) int {
-		return cmp.Or(
-			a.severityRank-b.severityRank,
-			a.verdictRank-b.verdictRank,
-			a.ip.Compare(b.ip),
-			cmp.Compare(a.id, b.id),
-		)
-	})
+	slices.SortStableFunc(t.rows, func(a, b textRow) int { return a.compare(b.precedence) })
 	if len(t.rows) > 0 {
 		t.table()
 		t.details()
@@ -88,7 +80,7 @@ func (t *textWriter) detail(r textRow) {
 	if len(r.names) > 0 {
 		head += " (" + strings.Join(r.names, ", ") + ")"
 	}
-	fmt.Fprintf(t.out, "\n%s  %s, %s  %s\n", t.paint(bold, head), t.paintSeverity(r.severity, r.severity), r.verdict, t.paint(dim, r.id))
+	fmt.Fprintf(t.out, "\n%s  %s, %s  %s\n", t.paint(bold, head), t.paintSeverity(r.severity, r.severity), r.verdict, t.paint(dim, exposure.Escape(r.id)))
 	for _, reason := range r.reasons {
 		t.wrapped("  - ", reason)
 	}

@@ -13,18 +13,16 @@ import (
 // textRow is what the text shows of one finding. Every string in it is
 // escaped already.
 type textRow struct {
-	severityRank, verdictRank int
-	ip                        netip.Addr
-
+	precedence
 	port uint16 // 0: more than one, or none
 	bare bool   // about no endpoint
 
-	id, severity, address, verdict, tcp, udp string
-	names                                    []string
-	reasons                                  []string
-	release                                  []textNote
-	fixes                                    []textFix
-	more                                     []string // further kinds of fix, by name
+	severity, address, verdict, tcp, udp string
+	names                                []string
+	reasons                              []string
+	release                              []textNote
+	fixes                                []textFix
+	more                                 []string // further kinds of fix, by name
 }
 
 type textFix struct {
@@ -40,18 +38,15 @@ const maxReasons = 4
 
 func newTextRow(f *exposure.Finding, verbose bool) textRow {
 	r := textRow{
-		severityRank: rank(exposure.Severities(), f.Severity),
-		verdictRank:  rank(append(exposure.Verdicts(), exposure.Unfounded), f.Verdict),
-		ip:           f.IP,
-		id:           exposure.Escape(f.ID),
-		severity:     exposure.Escape(string(f.Severity)),
-		port:         port(f),
-		bare:         bare(f),
-		address:      exposure.Escape(f.IP.String()),
-		verdict:      exposure.Escape(string(f.Verdict)),
-		tcp:          endpoint(f.TCP, true),
-		udp:          endpoint(f.UDP, !sameVersion(f.TCP, f.UDP)),
-		names:        escaped(f.Names),
+		precedence: precedenceOf(f),
+		severity:   exposure.Escape(string(f.Severity)),
+		port:       port(f),
+		bare:       bare(f),
+		address:    exposure.Escape(f.IP.String()),
+		verdict:    exposure.Escape(string(f.Verdict)),
+		tcp:        endpoint(f.TCP, true),
+		udp:        endpoint(f.UDP, !sameVersion(f.TCP, f.UDP)),
+		names:      escaped(f.Names),
 	}
 	reasons, fixes := withPolicy(f), f.Fix
 	if !verbose {
@@ -88,10 +83,6 @@ func withPolicy(f *exposure.Finding) []string {
 	}
 	return slices.Concat(f.Reasons[:at], f.Policy.Explain(), f.Reasons[at:])
 }
-
-// rank is where v stands in a list that has the worst first; a stranger
-// stands first too, so that it is not overlooked.
-func rank[T comparable](list []T, v T) int { return max(0, slices.Index(list, v)) }
 
 // port is the port of f where its observations agree on one, else 0.
 func port(f *exposure.Finding) uint16 {

@@ -18,11 +18,11 @@ func (t *textWriter) summary(s Summary) {
 		fmt.Fprintln(t.out)
 	}
 	c := knownCoverage(s.Coverage)
-	fmt.Fprintln(t.out, t.paint(bold, t.headline(s, c)))
+	fmt.Fprintln(t.out, t.paint(bold, headline(t.bySeverity(), s, c)))
 	if len(t.rows) == 0 && c != nil && c.Outcomes.Silent > 0 {
-		t.wrapped("", "Silence is not proof of absence: "+plural(c.Outcomes.Silent, "endpoint")+" did not answer at all.")
+		t.wrapped("", silence(c))
 	}
-	t.wrapped("", t.whereFrom(s))
+	t.wrapped("", whereFrom(t.header, s))
 	if p := t.header.Policy; p != nil {
 		t.wrapped("", exposure.Escape(underPolicy(p, s)))
 	}
@@ -41,10 +41,10 @@ func (t *textWriter) summary(s Summary) {
 }
 
 // headline is the one sentence to remember.
-func (t *textWriter) headline(s Summary, c *exposure.Coverage) string {
+func headline(found severityCount, s Summary, c *exposure.Coverage) string {
 	switch {
-	case len(t.rows) > 0:
-		return plural(uint64(len(t.rows)), "finding") + ": " + t.bySeverity() + "."
+	case found.total() > 0:
+		return plural(found.total(), "finding") + ": " + found.String() + "."
 	case c != nil && c.Outcomes.Answered > 0:
 		return fmt.Sprintf("No findings, although %s answered.", plural(c.Outcomes.Answered, "endpoint"))
 	case s.Status != exposure.Complete || c == nil:
@@ -55,27 +55,49 @@ func (t *textWriter) headline(s Summary, c *exposure.Coverage) string {
 	return "Nothing answered."
 }
 
-func (t *textWriter) bySeverity() string {
-	number := map[string]uint64{}
+// silence is what an empty report must not be mistaken for.
+func silence(c *exposure.Coverage) string {
+	return "Silence is not proof of absence: " + plural(c.Outcomes.Silent, "endpoint") + " did not answer at all."
+}
+
+func (t *textWriter) bySeverity() severityCount {
+	found := severityCount{}
 	for _, r := range t.rows {
-		number[r.severity]++
+		found[r.severity]++
 	}
-	var parts []string
+	return found
+}
+
+// severityCount is how many findings there are of each severity. The names of
+// those that are not known are escaped.
+type severityCount map[string]uint64
+
+func (n severityCount) total() uint64 { return total(n) }
+
+// names lists the severities that occur, worst first, strangers last.
+func (n severityCount) names() []string {
+	var known []string
 	for _, s := range exposure.Severities() {
-		if n := number[string(s)]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
-			delete(number, string(s))
+		if n[string(s)] > 0 {
+			known = append(known, string(s))
 		}
 	}
-	for _, s := range slices.Sorted(maps.Keys(number)) {
-		parts = append(parts, fmt.Sprintf("%d %s", number[s], s))
+	strangers := slices.DeleteFunc(slices.Sorted(maps.Keys(n)), func(s string) bool { return slices.Contains(known, s) })
+	return append(known, strangers...)
+}
+
+// String is the count in words: "2 critical, 1 low".
+func (n severityCount) String() string {
+	var parts []string
+	for _, s := range n.names() {
+		parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
 	}
 	return strings.Join(parts, ", ")
 }
 
 // whereFrom says which sweep this was.
-func (t *textWriter) whereFrom(s Summary) string {
-	sweep := t.header.Sweep
+func whereFrom(h Header, s Summary) string {
+	sweep := h.Sweep
 	engine := sweep.Engine + " engine"
 	if len(sweep.Detail) > 0 {
 		engine += " (" + strings.Join(sweep.Detail, "; ") + ")"
@@ -88,7 +110,7 @@ func (t *textWriter) whereFrom(s Summary) string {
 	if s.RateAchieved != nil {
 		text += fmt.Sprintf(", at %.0f packets a second of %.0f asked for", *s.RateAchieved, sweep.RateAsked)
 	}
-	return exposure.Escape(text + "; sweep " + sweep.ID + ", " + t.header.Tool.Name + " " + t.header.Tool.Version + ".")
+	return exposure.Escape(text + "; sweep " + sweep.ID + ", " + h.Tool.Name + " " + h.Tool.Version + ".")
 }
 
 // underPolicy says what the findings were held against.
