@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -14,6 +15,16 @@ type exchangeJSON struct {
 	Bytes     int    `json:"bytes"`  // length of the whole reply
 	Truncated bool   `json:"truncated"`
 	Ending    string `json:"ending"`
+}
+
+// Lines is the reply line by line, each with its line end, as printable ASCII:
+// the rest is written as \r, \n, \t, \\ and \xNN.
+func (e Exchange) Lines() []string {
+	var lines []string
+	for line := range bytes.Lines(e.Reply) {
+		lines = append(lines, escapeBytes(line))
+	}
+	return lines
 }
 
 // MarshalJSON implements [json.Marshaler].

@@ -14,8 +14,8 @@ type Format struct {
 	New       func(w io.Writer, o Options) Writer
 }
 
-// Options are what a format may want to know about its reader. Only the text
-// format looks at them: what a machine reads depends on the findings alone.
+// Options are what a format may want to know about its reader. Only formats
+// for people look at them: what a machine reads depends on the findings alone.
 type Options struct {
 	Color   bool // ANSI colours are welcome
 	Width   int  // columns of the terminal; 0: as wide as it takes
@@ -34,6 +34,8 @@ func All() []Format {
 		{"defectdojo", "DefectDojo's generic findings, JSON", ".json", newDefectDojo},
 		{"nmap", "nmap's XML", ".xml", newNmap},
 		{"prometheus", "metrics for node_exporter's textfile collector", ".prom", newPrometheus},
+		{"html", "one self-contained page: what to fix first, and how", ".html", newHTML},
+		{"markdown", "for tickets: a table, and the fix of each host", ".md", newMarkdown},
 	}
 }
 

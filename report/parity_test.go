@@ -31,6 +31,8 @@ func extractors() map[string]func(*testing.T, []byte) []shown {
 		"defectdojo":   shownInDefectDojo,
 		"nmap":         shownInNmap,
 		"prometheus":   shownInPrometheus,
+		"html":         shownInHTML,
+		"markdown":     shownInMarkdown,
 	}
 }
 

@@ -255,7 +255,7 @@ func TestFullDisk(t *testing.T) {
 // TestNothingHalf: what is not line by line writes nothing before its end.
 func TestNothingHalf(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"json", "csv", "text", "sarif", "shadowserver", "defectdojo", "nmap", "prometheus"} {
+	for _, name := range []string{"json", "csv", "text", "sarif", "shadowserver", "defectdojo", "nmap", "prometheus", "html", "markdown"} {
 		f, err := ByName(name)
 		if err != nil {
 			t.Fatal(err)

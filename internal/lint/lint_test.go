@@ -53,6 +53,8 @@ func notForUsers(packages []string) []string {
 			module + "/internal/lint",
 			"github.com/rogpeppe/go-internal",
 			"github.com/google/go-cmp",
+			"github.com/chromedp",
+			"github.com/yuin/goldmark",
 			"github.com/santhosh-tekuri/jsonschema/v6",
 			"github.com/prometheus",
 			"go.uber.org/goleak",
