@@ -25,10 +25,12 @@ for each endpoint of a host that somebody found something at, a column for each
 vantage, and says what the pattern means: from where the endpoint can be reached,
 what a filter leaks, whether one server answers or several.
 
-What a vantage did not ask is never shown as closed. The exit code is 3 when a
+What nmap (XML) and Shadowserver (CSV) wrote will do too; it does not say from where,
+so that --vantage has to. What a vantage did not ask is never shown as closed. The exit code is 3 when a
 vantage is unfinished (with --unfinished), or saw so little that its own network is
 suspect.`,
 		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "vantage", Category: whereCategory, Usage: "also compare what another program wrote, as made from a place of that name and trust: `NAME:TRUST=FILE` (may be repeated)"},
 			&cli.BoolFlag{Name: "partial", Category: whatCategory, Usage: "compare reports of different plans in what they share"},
 			&cli.BoolFlag{Name: "unfinished", Category: whatCategory, Usage: "compare sweeps that were not finished too; their cells say so"},
 			policyFlag(),
@@ -45,12 +47,12 @@ suspect.`,
 }
 
 func compare(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return usagef("compare: write one report or more: `memsweep compare inside.json outside.json`")
+	sources, err := readSources(c)
+	if err != nil {
+		return usage(err)
 	}
 	failOn := exposure.Severity("")
 	if text := c.String("fail-on"); text != "never" {
-		var err error
 		if failOn, err = exposure.ParseSeverity(text); err != nil {
 			return usagef("--fail-on: %w, or never", err)
 		}
@@ -66,7 +68,7 @@ func compare(c *cli.Context) error {
 	for _, w := range warnings {
 		say(c.App.ErrWriter, "warning: %s", w)
 	}
-	views, err := readViews(c, c.Args().Slice(), under)
+	views, err := readViews(c, sources, under)
 	if err != nil {
 		return usagef("compare: %w", err)
 	}

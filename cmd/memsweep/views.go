@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +16,32 @@ import (
 	"github.com/memsweep/memsweep/report"
 )
 
+// source is a file that a column is read from.
+type source struct {
+	path string
+	from exposure.Vantage // of what another program wrote
+}
+
+func readSources(c *cli.Context) ([]source, error) {
+	var list []source
+	for _, path := range c.Args().Slice() {
+		list = append(list, source{path: path})
+	}
+	for _, text := range c.StringSlice("vantage") {
+		place, path, _ := strings.Cut(text, "=")
+		name, trust, _ := strings.Cut(place, ":")
+		t, err := exposure.ParseTrust(trust)
+		if name == "" || path == "" || err != nil {
+			return nil, fmt.Errorf("--vantage %q: write NAME:TRUST=FILE, for example dmz:semi-trusted=nmap.xml", text)
+		}
+		list = append(list, source{path, exposure.Vantage{Name: name, Trust: t}})
+	}
+	if len(list) == 0 {
+		return nil, errors.New("compare: write one report or more: `memsweep compare inside.json outside.json`")
+	}
+	return list, distinct(list)
+}
+
 // stored is a report that was read, before it is known which addresses matter.
 type stored struct {
 	view  matrix.View
@@ -22,14 +50,11 @@ type stored struct {
 
 // readViews reads every report, and then what each says of the addresses that
 // any of them found something at.
-func readViews(c *cli.Context, paths []string, under *policy.Policy) ([]matrix.View, error) {
-	if err := distinct(paths); err != nil {
-		return nil, err
-	}
+func readViews(c *cli.Context, sources []source, under *policy.Policy) ([]matrix.View, error) {
 	var all []*stored
 	var addrs []netip.Addr
-	for _, path := range paths {
-		s, err := readStored(c, path, under)
+	for _, from := range sources {
+		s, err := readStored(c, from, under)
 		if err != nil {
 			return nil, err
 		}
@@ -55,18 +80,18 @@ func readViews(c *cli.Context, paths []string, under *policy.Policy) ([]matrix.V
 
 // distinct refuses one file under two names. (A copy of it is known by its
 // sweep.)
-func distinct(paths []string) error {
-	infos := make([]os.FileInfo, len(paths))
-	for i, path := range paths {
-		if path != "-" {
+func distinct(list []source) error {
+	infos := make([]os.FileInfo, len(list))
+	for i, s := range list {
+		if s.path != "-" {
 			var err error
-			if infos[i], err = os.Stat(path); err != nil {
-				return err
+			if infos[i], err = os.Stat(s.path); err != nil {
+				return fmt.Errorf("compare: %w", err)
 			}
 		}
-		for k, other := range infos[:i] {
-			if path == paths[k] || infos[i] != nil && other != nil && os.SameFile(infos[i], other) {
-				return fmt.Errorf("%s and %s are one file: name each report once", paths[k], path)
+		for k, other := range list[:i] {
+			if s.path == other.path || infos[i] != nil && infos[k] != nil && os.SameFile(infos[i], infos[k]) {
+				return fmt.Errorf("compare: %s and %s are one file: name each report once", other.path, s.path)
 			}
 		}
 	}
@@ -75,13 +100,13 @@ func distinct(paths []string) error {
 
 // readStored reads one report, and holds its findings against a policy if there
 // is one.
-func readStored(c *cli.Context, path string, under *policy.Policy) (*stored, error) {
-	in, err := openStored(c, path)
+func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, error) {
+	in, err := openStored(c, from.path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	r, err := report.Read(in, path)
+	r, err := report.ReadAs(in, from.path, from.from)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +122,7 @@ func readStored(c *cli.Context, path string, under *policy.Policy) (*stored, err
 			s.view.Findings = append(s.view.Findings, light(f))
 		}
 	}
-	s.describe(path, r.Header, r.Summary())
+	s.describe(from.path, r.Header, r.Summary())
 	if s.asked != nil {
 		s.asked.answers = count
 	}

@@ -78,6 +78,9 @@ func words(c Cell) string {
 	case exposure.TLSVerdict:
 		return "tls"
 	}
+	if o.PortOnly {
+		return "open, unknown"
+	}
 	if o.State == exposure.Foreign && o.Service != "" {
 		return "other: " + o.Service
 	}
@@ -105,18 +108,22 @@ func unanswered(s exposure.State) string {
 	return "unknown"
 }
 
-// factor is how much a reflector amplifies, where that was measured.
+// factor is how much a reflector amplifies, where somebody measured that.
 func factor(o *exposure.Observation) string {
-	a := o.Amplification
-	if a == nil || a.Datagrams == 0 {
+	least, baf := "", 0.0
+	switch a := o.Amplification; {
+	case a != nil && a.Datagrams > 0:
+		baf = a.BAF
+		if !o.MeasuredWhole() {
+			least = "≥"
+		}
+	case o.Reported != nil:
+		baf = o.Reported.BAF
+	default:
 		return ""
 	}
-	least := ""
-	if !o.MeasuredWhole() {
-		least = "≥"
+	if baf < 10 {
+		return fmt.Sprintf(" %s×%.1f", least, baf)
 	}
-	if a.BAF < 10 {
-		return fmt.Sprintf(" %s×%.1f", least, a.BAF)
-	}
-	return fmt.Sprintf(" %s×%.0f", least, a.BAF)
+	return fmt.Sprintf(" %s×%.0f", least, baf)
 }

@@ -17,7 +17,7 @@ func refuse(views []View, o Options) error {
 	if !o.Unfinished {
 		for _, v := range views {
 			if v.Status != exposure.Complete {
-				problems = append(problems, fmt.Errorf("the report in %s is %s: go on with `memsweep scan --resume`, or write --unfinished to compare what there is", v.Source, v.Status))
+				problems = append(problems, fmt.Errorf("the report in %s is %s: finish the sweep (`memsweep scan --resume`), or write --unfinished to compare what there is", v.Source, v.Status))
 			}
 		}
 	}
