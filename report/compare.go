@@ -68,27 +68,27 @@ func kinds(r matrix.Row) []string {
 // matrixHeadline is the one sentence to remember of a comparison.
 func matrixHeadline(m matrix.Matrix) string {
 	number := map[string]uint64{}
-	answering := uint64(0)
+	notable := uint64(0)
 	for _, r := range m.Rows {
 		if r.Severity != "" {
-			answering++
+			notable++
 			number[string(r.Severity)]++
 		}
 	}
 	from := plural(uint64(len(m.Columns)), "vantage")
-	if answering == 0 {
+	if notable == 0 {
 		return "Nothing answered to any of " + from + ", of what was asked."
 	}
-	all := plural(answering, "endpoint")
+	all := plural(notable, "endpoint")
 	var parts []string
 	for _, s := range exposure.Severities() {
 		if n := number[string(s)]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
-			answering -= n
+			notable -= n
 		}
 	}
-	if answering > 0 {
-		parts = append(parts, fmt.Sprintf("%d of another severity", answering))
+	if notable > 0 {
+		parts = append(parts, fmt.Sprintf("%d of another severity", notable))
 	}
-	return fmt.Sprintf("%s answered to %s: %s.", all, from, strings.Join(parts, ", "))
+	return fmt.Sprintf("%s to look at, seen from %s: %s.", all, from, strings.Join(parts, ", "))
 }

@@ -71,7 +71,7 @@ func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, dige
 		return nil, given.SHA256, nil
 	case len(p.Targets)+len(p.Exclude)+len(p.Broadcast) > maxPlanRanges:
 		return nil, given.SHA256, fmt.Errorf("plan: more than %d ranges", maxPlanRanges)
-	case given.SHA256 != "" && p.Digest() != given.SHA256:
+	case swept(p) && given.SHA256 != "" && p.Digest() != given.SHA256:
 		return nil, given.SHA256, errors.New("plan: its sha256 is another: it was changed, or is of a version that this one does not know")
 	}
 	if a.set, err = a.plan.Set(); err != nil {
@@ -81,8 +81,15 @@ func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, dige
 		return nil, given.SHA256, fmt.Errorf("plan: more than %d addresses", uint64(maxPlanAddresses))
 	}
 	a.order = targets.NewOrder(a.set.Len(), a.plan.Seed)
-	return a, a.plan.Digest(), nil
+	if swept(a.plan) {
+		digest = a.plan.Digest()
+	}
+	return a, digest, nil
 }
+
+// swept reports whether the plan is one of a sweep. That of an audit lists what
+// it came upon, so that no two of them are to be alike.
+func swept(p scanner.Plan) bool { return slices.Contains(scanner.Engines(), p.Engine) }
 
 // fates answers for some addresses what became of them where there is no
 // finding. What the report leaves open stays open.
@@ -93,7 +100,7 @@ func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 	for _, name := range a.plan.Probes {
 		p, ok := probes.ByName(name)
 		if !ok {
-			strange = true // of a newer version: it may have asked anything
+			strange = true // of an audit or a newer version: it may have asked anything
 			continue
 		}
 		states, err := a.lane(name, addrs)
@@ -107,7 +114,7 @@ func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 		switch {
 		case ok && at.Port() == a.plan.Port:
 			return s
-		case strange:
+		case strange && a.set.Contains(at.Addr()):
 			return matrix.Unknown
 		}
 		return matrix.NotInPlan

@@ -64,6 +64,8 @@ func TestFates(t *testing.T) {
 	shard.Shard = targets.Shard{Index: 2, Count: 2}
 	newer := plan
 	newer.Probes = []string{"memcached-udp", "memcached-quic"}
+	audited := plan
+	audited.Engine, audited.Probes = "audit", []string{"audit-tcp", "audit-udp"}
 	mapped := netip.AddrPortFrom(netip.AddrFrom16(endpoint(5).Addr().As16()), 11211)
 	for name, c := range map[string]struct {
 		plan     scanner.Plan
@@ -94,6 +96,8 @@ func TestFates(t *testing.T) {
 		"old, unfinished":    {plan, with(exposure.Outcomes{Answered: 1, Closed: 5, Silent: 249, NotScanned: 1}, nil), one, endpoint(5), matrix.Unknown},
 		"old, too few":       {plan, with(exposure.Outcomes{Answered: 1, Closed: 250}, nil), one, endpoint(5), matrix.Unknown},
 		"probe of tomorrow":  {newer, with(mixed, bits), one, endpoint(5), matrix.Unknown},
+		"audited":            {audited, with(mixed, bits), one, endpoint(5), matrix.Unknown},
+		"not audited":        {audited, with(mixed, bits), one, endpoint(256), matrix.NotInPlan},
 		"nobody asked TCP":   {func() scanner.Plan { p := plan; p.Probes = p.Probes[:1]; return p }(), with(mixed, bits), one, endpoint(5), matrix.NotInPlan},
 		"left out": {func() scanner.Plan {
 			p := plan
@@ -141,7 +145,7 @@ func TestPlansOfReports(t *testing.T) {
 		"no list":       {`{"targets":5}`, "plan:"},
 		"no object":     {`[]`, "plan:"},
 		"an odd prefix": {`{"targets":["10.0.0.0/99"],"probes":["memcached-tcp"]}`, "plan:"},
-		"nothing left":  {string(planJSON(scanner.Plan{Targets: plan.Targets, Exclude: plan.Targets, Probes: plan.Probes, Port: 1})), "no address"},
+		"nothing left":  {string(planJSON(scanner.Plan{Targets: plan.Targets, Exclude: plan.Targets, Probes: plan.Probes, Port: 1, Engine: "socket"})), "no address"},
 		"the internet":  {string(planJSON(scanner.Plan{Targets: []netip.Prefix{netip.MustParsePrefix("::/0")}, Probes: plan.Probes, Port: 1})), "more than"},
 		"many ranges":   {`{"probes":["x"],"targets":[` + strings.Repeat(`"10.0.0.0/8",`, maxPlanRanges) + `"10.0.0.0/8"]}`, "more than"},
 	} {
@@ -153,6 +157,11 @@ func TestPlansOfReports(t *testing.T) {
 		if a, digest, err := readAsked(json.RawMessage(text), exposure.Coverage{}); a != nil || digest != "" || err != nil {
 			t.Errorf("%s: digest %q, %v", name, digest, err)
 		}
+	}
+	foreign := strings.Replace(stored, `"engine":"socket"`, `"engine":"audit"`, 1)
+	foreign = strings.Replace(foreign, "10.0.0.0/24", "10.0.0.0/25", 1)
+	if a, digest, err := readAsked(json.RawMessage(foreign), exposure.Coverage{}); a == nil || digest != "" || err != nil {
+		t.Errorf("of an audit: digest %q: %v", digest, err)
 	}
 	if a, digest, err := readAsked(json.RawMessage(stored), exposure.Coverage{}); a == nil || digest != plan.Digest() || err != nil {
 		t.Errorf("digest %q, want %q: %v", digest, plan.Digest(), err)

@@ -24,6 +24,9 @@ func (s sight) cell(v exposure.Vantage) Cell {
 	c := Cell{State: o.State, Finding: f.ID, Policy: f.Policy, Observation: o}
 	switch o.State {
 	case exposure.Closed, exposure.Silent, exposure.LocalError, exposure.NotScanned:
+		if s := f.Inside(); o.Process != nil && s != exposure.Info {
+			c.Severity = s // by an audit: a restart will open what is closed
+		}
 		return c
 	}
 	var ok bool

@@ -23,7 +23,7 @@ func (m *Matrix) judgeColumns(views []View) {
 		if c.Unfinished() {
 			about(Unfinished, "The sweep from %s (%s) is %s: what it does not show was perhaps not asked.", c.Status)
 		}
-		if v.Fate == nil || v.Plan == "" {
+		if v.Fate == nil {
 			about(Unplanned, "The report from %s (%s) does not say what was asked: where it names nothing, nothing is known.")
 		}
 		switch {

@@ -140,7 +140,7 @@ func newRow(e endpoint, views []View, all []sights) Row {
 		}
 		c.Unfinished = v.Status != exposure.Complete
 		c.Text = words(c)
-		if c.Answered() && (r.Severity == "" || c.Severity.AtLeast(r.Severity)) {
+		if c.Severity != "" && (r.Severity == "" || c.Severity.AtLeast(r.Severity)) {
 			r.Severity = c.Severity
 		}
 		r.Cells = append(r.Cells, c)

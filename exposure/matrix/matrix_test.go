@@ -76,6 +76,11 @@ func TestRows(t *testing.T) {
 		v.Started, v.Finished = v.Started.Add(2*time.Hour), v.Finished.Add(2*time.Hour)
 		return v
 	}
+	audit := func(v View) View { v.Engine, v.Plan = "audit", ""; return v }
+	drifting := closed
+	drifting.Process = &exposure.Process{Drift: &exposure.Drift{Worse: []string{"-l 0.0.0.0"}}}
+	half := tcp(exposure.Mute)
+	half.PortOnly, half.Service = true, ""
 	const row, beside = "tcp", "udp"
 	for name, c := range map[string]struct {
 		views     []View
@@ -100,6 +105,10 @@ func TestRows(t *testing.T) {
 		"inside not asked twice": {[]View{view("a", in, open), without(view("b", in), Unknown), view("c", inter)}, row, "open|unknown|silent", "inside-only", exposure.Low, ""},
 		"one asked":              {[]View{view("a", in, open), without(view("b", inter), "")}, row, "open|unknown", "undecided", exposure.Low, ""},
 		"not told apart":         {[]View{view("a", in, open), without(view("b", inter), NoAnswer)}, row, "open|no answer", "inside-only", exposure.Low, ""},
+		"an audit of another":    {[]View{view("a", inter, open), view("b", dmz, open), audit(without(view("local", in), NotInPlan))}, row, "open|open|not in plan", "everywhere", exposure.Critical, ""},
+		"an audit of this":       {[]View{view("a", inter), audit(view("local", in, open))}, row, "silent|open", "inside-only", exposure.Low, ""},
+		"drift":                  {[]View{view("a", inter, closed), audit(view("local", in, drifting))}, row, "closed|closed", "nowhere", exposure.Low, ""},
+		"an open port":           {[]View{view("a", inter, half)}, row, "open, unknown", "", exposure.Low, ""},
 		"leaks UDP":              {[]View{view("a", in, open, reflector), view("b", inter, tcp(exposure.Silent), reflector)}, beside, "reflector ×148|reflector ×148", "everywhere leaks-udp", exposure.Critical, "to b (untrusted)"},
 		"leaks TCP":              {[]View{view("a", in, open, reflector), view("b", inter, open, dropped)}, row, "open|open", "everywhere leaks-tcp", exposure.Critical, "to b (untrusted)"},
 		"leaks TCP by settings":  {[]View{view("a", inter, serving, dropped)}, row, "open", "leaks-tcp", exposure.Critical, ""},

@@ -95,12 +95,19 @@ func enumerate(parts []string) string {
 func (g group) least() int { return distrust(g[0].Vantage.Trust) }
 func (g group) most() int  { return distrust(g[len(g)-1].Vantage.Trust) }
 
+// auditEngine looks at its own machine alone. That it does not know of others
+// decides nothing about these.
+const auditEngine = "audit"
+
 // reach says from where r can be reached. A vantage of which that is not known
 // leaves it undecided, unless its trust is such that it could change nothing.
 func (m *Matrix) reach(r *Row) Pattern {
 	yes := m.where(r, Cell.Answered)
 	no := m.where(r, func(c Cell) bool { return c.Asked() && !c.Answered() })
-	unasked := m.where(r, func(c Cell) bool { return !c.Asked() })
+	unasked := m.columns(func(at int) bool {
+		c := r.Cells[at]
+		return !c.Asked() && !(c.State == NotInPlan && m.Columns[at].Engine == auditEngine)
+	})
 	p := Pattern{Kind: kindOfReach(yes, no, unasked), Vantages: yes.names()}
 	switch p.Kind {
 	case Everywhere:
