@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 )
 
 // Fates says what became of the endpoints of one probe that did not answer.
@@ -52,4 +53,39 @@ func (p PackedBits) Unpack(n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("unpack %d bits: there are more", n)
 	}
 	return set, nil
+}
+
+// Look reads the bits of n addresses at some places, which ascend and are below
+// n, and counts all that are set. Unlike Unpack it keeps none of the others, so
+// that it needs no memory for them, only the time to read n bits.
+func (p PackedBits) Look(n uint64, places []uint64) (at []bool, set uint64, err error) {
+	at = make([]bool, len(places))
+	if len(p) == 0 {
+		return at, 0, nil
+	}
+	z := flate.NewReader(bytes.NewReader(p))
+	buf := make([]byte, 1<<15)
+	next := 0
+	for first, left := uint64(0), (n+7)/8; left > 0; {
+		part := buf[:min(left, uint64(len(buf)))]
+		if _, err := io.ReadFull(z, part); err != nil {
+			return nil, 0, fmt.Errorf("read %d bits: %w", n, err)
+		}
+		if used := n - first; used < 8*uint64(len(part)) {
+			part[len(part)-1] &= 1<<(used%8) - 1 // the rest of the last byte is nobody's
+		}
+		for _, b := range part {
+			set += uint64(bits.OnesCount8(b))
+		}
+		end := first + 8*uint64(len(part))
+		for ; next < len(places) && places[next] < end; next++ {
+			i := places[next] - first
+			at[next] = part[i/8]>>(i%8)&1 == 1
+		}
+		first, left = end, left-uint64(len(part))
+	}
+	if k, err := z.Read(buf[:1]); k != 0 || !errors.Is(err, io.EOF) {
+		return nil, 0, fmt.Errorf("read %d bits: there are more", n)
+	}
+	return at, set, nil
 }

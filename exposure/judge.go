@@ -38,16 +38,14 @@ func Judge(h Host, v Vantage) Finding {
 	f.estimateCeiling()
 	f.raise(f.Inside())
 	for o := range f.observed {
-		verdict, ok := verdictOf(o)
+		verdict, severity, ok := JudgeEndpoint(o, v.Trust)
 		if !ok {
 			continue
 		}
 		if verdict.rank() < f.Verdict.rank() {
 			f.Verdict = verdict
 		}
-		if !o.confined() {
-			f.raise(SeverityOf(verdict, o.TLS, servesAnyone(o), v.Trust, false))
-		}
+		f.raise(severity)
 	}
 	f.lookUp()
 	f.Reasons = reasons(&f)
@@ -60,6 +58,19 @@ func (f *Finding) raise(s Severity) {
 	if s.AtLeast(f.Severity) {
 		f.Severity = s
 	}
+}
+
+// JudgeEndpoint judges one endpoint alone, as Judge does each of a host, from a
+// vantage that is trusted so far; ok is false when nothing answered there.
+func JudgeEndpoint(o *Observation, t Trust) (v Verdict, s Severity, ok bool) {
+	if v, ok = verdictOf(o); !ok {
+		return "", "", false
+	}
+	s = o.aside()
+	if seen := SeverityOf(v, o.TLS, servesAnyone(o), t, false); !o.confined() && seen.AtLeast(s) {
+		s = seen
+	}
+	return v, s, true
 }
 
 // FindingID names a finding in a way that stays the same from one sweep to

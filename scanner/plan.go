@@ -84,15 +84,24 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 
 // Digest is the SHA-256 of what the plan asks: targets, exclusions, probes,
 // port and shard. Who asks, how fast and in which order is not part of it, so
-// that sweeps from several vantages can be told to have asked the same.
+// that sweeps from several vantages can be told to have asked the same; nor are
+// the broadcast addresses, which are those of whoever asks. The seed is, where
+// it decides which addresses are in a shard.
 func (p Plan) Digest() string {
 	asked := struct {
 		Targets, Exclude []netip.Prefix
-		Broadcast        []netip.Addr
+		Broadcast        []netip.Addr // always null: what is hashed keeps its form
 		Probes           []string
 		Port             uint16
 		Shard            targets.Shard
-	}{p.Targets, p.Exclude, p.Broadcast, p.Probes, p.Port, p.Shard}
+		Seed             uint64 `json:",omitempty"`
+	}{Targets: p.Targets, Probes: p.Probes, Port: p.Port, Shard: p.Shard}
+	if len(p.Exclude) > 0 { // read back, an empty list is not nil
+		asked.Exclude = p.Exclude
+	}
+	if p.Shard.Count > 1 {
+		asked.Seed = p.Seed
+	}
 	b, err := json.Marshal(asked)
 	if err != nil {
 		panic(err) // plain data

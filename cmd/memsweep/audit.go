@@ -115,6 +115,7 @@ func auditHeader(c *cli.Context) (report.Header, exposure.Severity, error) {
 	}
 	v.Addresses = []netip.Addr{}
 	if !c.IsSet("root") {
+		v.Clock = clock()
 		if v.Addresses, err = scanner.LocalAddrs(); err != nil {
 			return h, "", err
 		}

@@ -26,7 +26,26 @@ type destination struct {
 
 // destinations reads the output flags: with -o, the report goes there, and the
 // table to stdout unless -q; without, the report goes to stdout.
-func destinations(c *cli.Context) ([]destination, error) {
+func destinations(c *cli.Context) ([]destination, error) { return destinationsAmong(reportKinds(), c) }
+
+// kind is a format as the output flags know it.
+type kind struct{ name, extension string }
+
+// kinds are the formats of one sort of document, the default first.
+type kinds struct {
+	list   []kind
+	byName func(name string) error // says which there are
+}
+
+func reportKinds() kinds {
+	k := kinds{byName: func(name string) error { _, err := report.ByName(name); return err }}
+	for _, f := range report.All() {
+		k.list = append(k.list, kind{f.Name, f.Extension})
+	}
+	return k
+}
+
+func destinationsAmong(known kinds, c *cli.Context) ([]destination, error) {
 	style := destination{Verbose: c.Bool("verbose"), Color: c.String("color")}
 	if style.Color != "auto" && style.Color != "always" && style.Color != "never" {
 		return nil, fmt.Errorf("--color %q: write auto, always or never", style.Color)
@@ -36,7 +55,7 @@ func destinations(c *cli.Context) ([]destination, error) {
 		path = ""
 	}
 	if format == "" {
-		format = formatOf(path)
+		format = known.formatOf(path)
 	}
 	list := []destination{style.with(format, path)}
 	for _, out := range c.StringSlice("out") {
@@ -51,7 +70,7 @@ func destinations(c *cli.Context) ([]destination, error) {
 	}
 	taken := map[string]bool{}
 	for _, d := range list {
-		if _, err := report.ByName(d.Format); err != nil {
+		if err := known.byName(d.Format); err != nil {
 			return nil, err
 		}
 		if d.Path != "" && taken[filepath.Clean(d.Path)] {
@@ -73,13 +92,13 @@ func (d destination) with(format, path string) destination {
 }
 
 // formatOf is the format that a file's ending names, else text.
-func formatOf(path string) string {
-	for _, f := range report.All() {
-		if ext := filepath.Ext(path); ext != "" && ext == f.Extension {
-			return f.Name
+func (known kinds) formatOf(path string) string {
+	for _, k := range known.list {
+		if ext := filepath.Ext(path); ext != "" && ext == k.extension {
+			return k.name
 		}
 	}
-	return report.All()[0].Name
+	return known.list[0].name
 }
 
 // outputs are the documents of one sweep. One that cannot be written does not
@@ -114,20 +133,28 @@ func openOutput(c *cli.Context, d destination) (*output, error) {
 		return nil, err
 	}
 	o := &output{destination: d}
-	options := report.Options{Verbose: d.Verbose, Color: d.Color == "always"}
 	if d.Path != "" {
 		if o.file, err = report.Create(d.Path); err != nil {
 			return nil, err
 		}
-		o.writer = format.New(o.file, options)
+		o.writer = format.New(o.file, d.options(c))
 		return o, nil
+	}
+	o.writer = format.New(c.App.Writer, d.options(c))
+	return o, nil
+}
+
+// options are what the document may know about its reader.
+func (d destination) options(c *cli.Context) report.Options {
+	options := report.Options{Verbose: d.Verbose, Color: d.Color == "always"}
+	if d.Path != "" {
+		return options
 	}
 	if width := terminalWidth(c.App.Writer); width > 0 {
 		options.Width = width
 		options.Color = d.Color == "always" || d.Color == "auto" && os.Getenv("NO_COLOR") == ""
 	}
-	o.writer = format.New(c.App.Writer, options)
-	return o, nil
+	return options
 }
 
 // terminalWidth is how many columns the terminal behind w has; 0: there is none.
@@ -211,11 +238,11 @@ func (o *outputs) failures() error {
 	return errors.Join(all...)
 }
 
-func (o *output) place() string {
-	if o.Path == "" {
+func (d destination) place() string {
+	if d.Path == "" {
 		return "stdout"
 	}
-	return o.Path
+	return d.Path
 }
 
 // machineReadable reports whether a document that holds everything was written.

@@ -38,13 +38,20 @@ func listProbes(c *cli.Context) error {
 
 func schemaCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "schema",
-		Usage: "print the JSON Schema of the json report",
+		Name:      "schema",
+		Usage:     "print the JSON Schema of the json report, or of a comparison",
+		ArgsUsage: "[compare]",
 		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
+			text := report.Schema()
+			switch what := c.Args().First(); {
+			case c.NArg() > 1:
+				return usagef("schema: unexpected argument %q", c.Args().Get(1))
+			case what == "compare":
+				text = report.MatrixSchema()
+			case what != "":
+				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison", what)
 			}
-			_, err := c.App.Writer.Write(report.Schema())
+			_, err := c.App.Writer.Write(text)
 			return written(err)
 		},
 	}

@@ -177,6 +177,7 @@ func readSetup(c *cli.Context, resume *scanner.Checkpoint) (setup, error) {
 			s.Vantage.Name, _ = os.Hostname() // a name is a courtesy
 		}
 	}
+	s.Vantage.Clock = clock()
 	s.Vantage.Addresses, err = scanner.LocalAddrs()
 	return s, err
 }

@@ -73,7 +73,8 @@ type Row struct {
 	Names     []string           `json:"names,omitempty"`
 	Transport exposure.Transport `json:"transport"`
 	Port      uint16             `json:"port"`
-	// Severity is the worst of the cells, "" when no vantage had an answer here.
+	// Severity is the worst of the cells, "" when none has one: no vantage had an
+	// answer here.
 	Severity exposure.Severity `json:"severity,omitempty"`
 	Cells    []Cell            `json:"cells"` // one a column, in their order
 	// Patterns say what the cells mean together; the first says from where the
@@ -87,7 +88,8 @@ type Cell struct {
 	Text       string         `json:"text"`       // the same in a few words: "reflector ×148", "not scanned"
 	Unfinished bool           `json:"unfinished"` // the sweep did not do all that was planned
 
-	// What follows is there only when something answered.
+	// What follows is there only when something answered; the severity also when
+	// an audit knows that a restart would open what is closed.
 	Verdict  exposure.Verdict   `json:"verdict,omitempty"`  // of this endpoint alone
 	Severity exposure.Severity  `json:"severity,omitempty"` // of this endpoint alone, from this vantage
 	Version  *string            `json:"version,omitempty"`  // the server's own words

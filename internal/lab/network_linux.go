@@ -95,18 +95,23 @@ func (l *Lab) six() bool { return l.options.Range.Addr().Is6() }
 
 // tune lifts what a host limits for its own good.
 func (l *Lab) tune() error {
-	return l.target.set([]setting{
-		// No bound on port unreachable: ip-sysctl.rst of Linux. 200 is no type
-		// that is ever sent (RFC 4443, section 2.1: for private experiments).
-		{"ipv4/icmp_ratemask", "0"},
-		{"ipv6/icmp/ratemask", "200"},
-		{"ipv6/icmp/ratelimit", "0"},
+	return l.target.set(append(refuseAll(), []setting{
 		{"ipv4/conf/all/rp_filter", "0"},
 		{"ipv4/conf/" + targetLink + "/rp_filter", "0"},
 		{"ipv4/conf/" + targetLink + "/route_localnet", "1"}, // Options.Serve listens on loopback
 		{"ipv4/tcp_max_syn_backlog", "65536"},
 		{"core/somaxconn", "65536"},
-	})
+	}...))
+}
+
+// refuseAll sets no bound on port unreachable: ip-sysctl.rst of Linux. 200 is
+// no type that is ever sent (RFC 4443, section 2.1: for private experiments).
+func refuseAll() []setting {
+	return []setting{
+		{"ipv4/icmp_ratemask", "0"},
+		{"ipv6/icmp/ratemask", "200"},
+		{"ipv6/icmp/ratelimit", "0"},
+	}
 }
 
 // Carry takes the scanner's interface down, or up again with the way to the

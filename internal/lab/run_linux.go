@@ -15,7 +15,11 @@ import (
 // Command prepares a program to run in the scanner's namespace. `ip netns exec`
 // becomes the program: signals, and the CPU time in the end, are its own.
 func (l *Lab) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", string(l.scanner), name}, args...)...)
+	return l.scanner.command(ctx, name, args...)
+}
+
+func (n namespace) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", string(n), name}, args...)...)
 }
 
 // Result is how a program ended.
@@ -45,7 +49,11 @@ type Process struct {
 
 // Start starts a program in the scanner's namespace; the caller waits for it.
 func (l *Lab) Start(ctx context.Context, name string, args ...string) (*Process, error) {
-	p := &Process{cmd: l.Command(ctx, name, args...), started: time.Now()}
+	return l.scanner.start(ctx, name, args...)
+}
+
+func (n namespace) start(ctx context.Context, name string, args ...string) (*Process, error) {
+	p := &Process{cmd: n.command(ctx, name, args...), started: time.Now()}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errors
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

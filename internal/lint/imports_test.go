@@ -50,7 +50,7 @@ var layers = map[string]layer{
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/audit", "internal/memtest", "internal/privilege"},
+		own:    []string{"exposure", "exposure/matrix", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/audit", "internal/memtest", "internal/privilege"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/exposure/matrix"
+	"github.com/memsweep/memsweep/probes"
+	"github.com/memsweep/memsweep/report"
+	"github.com/memsweep/memsweep/scanner"
+	"github.com/memsweep/memsweep/targets"
+)
+
+// Bounds on what a stored plan may make a comparison do. No sweep has plans
+// that large: two bits an address would not fit into memory.
+const (
+	maxPlanAddresses = 1 << 34
+	maxPlanRanges    = 1 << 21
+)
+
+// asked is what a stored report says of what its sweep asked. The zero value
+// knows nothing.
+type asked struct {
+	plan     scanner.Plan
+	set      targets.Set
+	order    targets.Order
+	coverage exposure.Coverage
+	answers  tally
+}
+
+// tally is how many endpoints answered each probe by the findings of a report,
+// and of how many more these leave it open.
+type tally map[string]struct{ sure, open uint64 }
+
+func (t tally) add(f *exposure.Finding) {
+	for o := range f.Observations() {
+		n := t[o.Probe]
+		switch {
+		case o.State.Answered():
+			n.sure++
+		case o.State != exposure.Closed && o.State != exposure.Silent:
+			n.open++
+		}
+		t[o.Probe] = n
+	}
+}
+
+// readAsked reads the plan in a report's header, and its digest. A plan that
+// cannot be relied on is an error; the digest then tells it from others, but
+// nothing that the report does not name is known.
+func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, digest string, err error) {
+	var given struct {
+		SHA256 string `json:"sha256"`
+	}
+	if len(plan) == 0 || string(plan) == "null" {
+		return nil, "", nil
+	}
+	if err := json.Unmarshal(plan, &given); err != nil {
+		return nil, "", fmt.Errorf("plan: %w", err)
+	}
+	a = &asked{coverage: coverage}
+	if err := json.Unmarshal(plan, &a.plan); err != nil {
+		return nil, given.SHA256, fmt.Errorf("plan: %w", err)
+	}
+	switch p := a.plan; {
+	case len(p.Targets) == 0 || len(p.Probes) == 0: // of another program, or an audit
+		return nil, given.SHA256, nil
+	case len(p.Targets)+len(p.Exclude)+len(p.Broadcast) > maxPlanRanges:
+		return nil, given.SHA256, fmt.Errorf("plan: more than %d ranges", maxPlanRanges)
+	case swept(p) && given.SHA256 != "" && p.Digest() != given.SHA256:
+		return nil, given.SHA256, errors.New("plan: its sha256 is another: it was changed, or is of a version that this one does not know")
+	}
+	if a.set, err = a.plan.Set(); err != nil {
+		return nil, given.SHA256, err
+	}
+	if a.set.Len() > maxPlanAddresses {
+		return nil, given.SHA256, fmt.Errorf("plan: more than %d addresses", uint64(maxPlanAddresses))
+	}
+	a.order = targets.NewOrder(a.set.Len(), a.plan.Seed)
+	if swept(a.plan) {
+		digest = a.plan.Digest()
+	}
+	return a, digest, nil
+}
+
+// swept reports whether the plan is one of a sweep. That of an audit lists what
+// it came upon, so that no two of them are to be alike.
+func swept(p scanner.Plan) bool { return slices.Contains(scanner.Engines(), p.Engine) }
+
+// fates answers for some addresses what became of them where there is no
+// finding. What the report leaves open stays open.
+func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transport) exposure.State, error) {
+	var problems []error
+	known := map[exposure.Transport]map[netip.Addr]exposure.State{}
+	strange := false
+	for _, name := range a.plan.Probes {
+		p, ok := probes.ByName(name)
+		if !ok {
+			strange = true // of an audit or a newer version: it may have asked anything
+			continue
+		}
+		states, err := a.lane(name, addrs)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+		}
+		known[p.Transport] = merge(known[p.Transport], states)
+	}
+	return func(at netip.AddrPort, transport exposure.Transport) exposure.State {
+		s, ok := known[transport][at.Addr().Unmap()]
+		switch {
+		case ok && at.Port() == a.plan.Port:
+			return s
+		case strange && a.set.Contains(at.Addr()):
+			return matrix.Unknown
+		}
+		return matrix.NotInPlan
+	}, errors.Join(problems...)
+}
+
+// merge is what two probes of one transport say together.
+func merge(a, b map[netip.Addr]exposure.State) map[netip.Addr]exposure.State {
+	if a == nil {
+		return b
+	}
+	for addr, s := range b {
+		if a[addr] != s {
+			a[addr] = matrix.Unknown
+		}
+	}
+	return a
+}
+
+// lane says what became of those addresses that one probe was to ask. Its
+// counts must bear the bits out: else they are not relied on.
+func (a *asked) lane(probe string, addrs []netip.Addr) (map[netip.Addr]exposure.State, error) {
+	type place struct {
+		addr  netip.Addr
+		index uint64
+	}
+	var places []place
+	for _, addr := range addrs {
+		addr = addr.Unmap()
+		index, ok := a.set.Index(addr)
+		if !ok {
+			continue
+		}
+		if _, ours := a.plan.Shard.PlaceOf(a.order.PositionOf(index)); ours {
+			places = append(places, place{addr, index})
+		}
+	}
+	slices.SortFunc(places, func(p, q place) int { return p.addr.Compare(q.addr) })
+	indices := make([]uint64, len(places))
+	for i, p := range places {
+		indices[i] = p.index
+	}
+	fate, err := a.bits(probe, indices)
+	states := map[netip.Addr]exposure.State{}
+	for i, p := range places {
+		states[p.addr] = fate(i)
+	}
+	return states, err
+}
+
+// bits says of each of some indices what became of it.
+func (a *asked) bits(probe string, indices []uint64) (func(i int) exposure.State, error) {
+	all := func(s exposure.State) func(int) exposure.State { return func(int) exposure.State { return s } }
+	o, counted := a.coverage.Probes[probe]
+	found := a.answers[probe]
+	if !counted || o.Answered < found.sure || o.Answered > found.sure+found.open {
+		return all(matrix.Unknown), nil // cut off, or findings are missing: any address may have answered
+	}
+	f, told := a.coverage.Fates[probe]
+	if !told {
+		return all(byCount(o, a.plan.Shard.Len(a.set.Len()))), nil
+	}
+	closed, refused, err := f.Closed.Look(a.set.Len(), indices)
+	if err != nil {
+		return all(matrix.Unknown), fmt.Errorf("fates: closed: %w", err)
+	}
+	unasked, left, err := f.Unasked.Look(a.set.Len(), indices)
+	if err != nil {
+		return all(matrix.Unknown), fmt.Errorf("fates: unasked: %w", err)
+	}
+	if refused != o.Closed || o.Answered+refused+o.Silent+left != a.set.Len() {
+		return all(matrix.Unknown), errors.New("fates: they do not add up to the outcomes")
+	}
+	return func(i int) exposure.State {
+		switch {
+		case unasked[i] && o.NotScanned == 0 && o.Sum() == a.set.Len():
+			return exposure.LocalError
+		case unasked[i]:
+			return exposure.NotScanned
+		case closed[i]:
+			return exposure.Closed
+		}
+		return exposure.Silent
+	}, nil
+}
+
+// byCount is all that the counts of a probe say about each endpoint that did
+// not answer.
+func byCount(o exposure.Outcomes, planned uint64) exposure.State {
+	switch {
+	case o.Sum() != planned || o.NotScanned+o.LocalError > 0:
+		return matrix.Unknown
+	case o.Silent == 0:
+		return exposure.Closed
+	case o.Closed == 0:
+		return exposure.Silent
+	}
+	return matrix.NoAnswer
+}
+
+// scopeDigest is the digest of the authorisation in a header.
+func scopeDigest(s *report.Scope) string {
+	if s == nil {
+		return ""
+	}
+	return s.SHA256
+}
