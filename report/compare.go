@@ -25,6 +25,8 @@ func MatrixFormats() []MatrixFormat {
 		{"text", "a table for people", ".txt", writeMatrixText},
 		{"json", "one JSON document, the stable contract for programs", ".json", writeMatrixJSON},
 		{"csv", "one row an endpoint, safe to open in a spreadsheet", ".csv", writeMatrixCSV},
+		{"html", "one self-contained page: from where, and what to fix first", ".html", writeMatrixHTML},
+		{"markdown", "for tickets: the matrix, and the fix of each host", ".md", writeMatrixMarkdown},
 	}
 }
 
