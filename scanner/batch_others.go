@@ -18,7 +18,7 @@ type batchSocket struct {
 }
 
 func newBatchSocket(v4 bool) (*batchSocket, error) {
-	conn, err := listenUDP(v4)
+	conn, err := listenUDP(v4, From{})
 	if err != nil {
 		return nil, err
 	}

@@ -212,6 +212,14 @@ func (s *Sweep) restore(c *Checkpoint) error {
 			return fmt.Errorf("checkpoint: %s: %w", l.probe.Name, err)
 		}
 	}
+	if c.Counters.Losses.Received > 0 {
+		// Some of the silent may have answered: they are asked once more.
+		for _, l := range s.lanes {
+			l.pass, l.pos, l.mending = min(l.pass, l.tries-1), 0, false
+			l.marks = []mark{{pass: l.pass}}
+		}
+		s.before.Losses.Received = 0
+	}
 	for n := 0; ; n++ {
 		var h HostState
 		if err := c.hosts.Decode(&h); err != nil {

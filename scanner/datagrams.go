@@ -36,8 +36,8 @@ const maxUDP = 1 << 16
 
 // newDatagrams opens a socket. buf is what is received into; it must hold the
 // largest datagram there is.
-func newDatagrams(gate *Gate, remote netip.AddrPort, timeout time.Duration, buf []byte) (*datagrams, error) {
-	conn, err := listenUDP(remote.Addr().Is4())
+func newDatagrams(gate *Gate, remote netip.AddrPort, from From, timeout time.Duration, buf []byte) (*datagrams, error) {
+	conn, err := listenUDP(remote.Addr().Is4(), from)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", probes.ErrLocal, err)
 	}
@@ -46,15 +46,20 @@ func newDatagrams(gate *Gate, remote netip.AddrPort, timeout time.Duration, buf 
 
 // listenUDP opens an unconnected socket of one family on a port that the
 // kernel chooses.
-func listenUDP(v4 bool) (*net.UDPConn, error) {
-	network, any := "udp6", netip.IPv6Unspecified()
+func listenUDP(v4 bool, from From) (*net.UDPConn, error) {
+	network, address := "udp6", "[::]:0"
 	if v4 {
-		network, any = "udp4", netip.IPv4Unspecified()
+		network, address = "udp4", "0.0.0.0:0"
 	}
-	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(any, 0)))
+	if own := from.addr(v4); own.IsValid() {
+		address = own.String()
+	}
+	listen := net.ListenConfig{Control: from.control}
+	socket, err := listen.ListenPacket(context.Background(), network, address)
 	if err != nil {
 		return nil, err
 	}
+	conn := socket.(*net.UDPConn) // what these networks have
 	if err := reportICMP(conn, v4); err != nil {
 		conn.Close()
 		return nil, err

@@ -22,12 +22,39 @@ var errAcceptedAndReset = errors.New("accepted, and reset at once")
 // ErrNoAnswer, errAcceptedAndReset) from what this machine could not do (ErrLocal).
 type dialer struct {
 	timeout time.Duration
+	from    From
 	links   []netip.Prefix // this machine's own networks
 }
 
-func newDialer(timeout time.Duration) (dialer, error) {
+// From says which address and interface of this machine conversations use.
+// The zero value leaves it to the routing tables.
+type From struct {
+	Source    netip.Addr // for targets of its address family
+	Interface string
+}
+
+// addr is the local address for a conversation over IPv4 or IPv6; zero: any.
+func (f From) addr(v4 bool) netip.AddrPort {
+	if source := f.Source.Unmap(); source.IsValid() && source.Is4() == v4 {
+		return netip.AddrPortFrom(source, 0)
+	}
+	return netip.AddrPort{}
+}
+
+// control binds a new socket to the interface.
+func (f From) control(_, _ string, c syscall.RawConn) (err error) {
+	if f.Interface == "" {
+		return nil
+	}
+	if failed := c.Control(func(fd uintptr) { err = bindToDevice(int(fd), f.Interface) }); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func newDialer(timeout time.Duration, from From) (dialer, error) {
 	links, err := localNetworks()
-	return dialer{timeout: timeout, links: links}, err
+	return dialer{timeout: timeout, from: from, links: links}, err
 }
 
 // onLink reports whether no router stands between this machine and an address.
@@ -43,9 +70,9 @@ func (d dialer) isOurs(addr netip.Addr) bool {
 // connect opens one connection. A SYN that is not answered within a second is
 // sent again by the kernel; Gate.Charge is told of those by the caller.
 func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	nd := net.Dialer{Timeout: d.timeout, KeepAlive: -1}
+	nd := net.Dialer{Timeout: d.timeout, KeepAlive: -1, Control: d.from.control}
 	nd.SetMultipathTCP(false)
-	conn, err := nd.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
+	conn, err := nd.DialTCP(ctx, "tcp", d.from.addr(to.Addr().Is4()), to)
 	if err == nil {
 		return conn, nil
 	}

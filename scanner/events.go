@@ -37,6 +37,10 @@ const maxRefusers = 100
 
 func (s *Sweep) refused(l *lane, e Event) {
 	pos, ok := l.place(e.Addr)
+	if ok && !l.mayBeAsked(pos) {
+		s.take(nil, l, Event{Kind: Unverified, Addr: e.Addr})
+		return
+	}
 	if ok && e.By.IsValid() && e.By != e.Addr && s.dialer.isOurs(e.By) {
 		// The question never left: our own firewall, unless nobody on the link
 		// answered for the address, which is silence.
@@ -65,6 +69,7 @@ func (s *Sweep) refused(l *lane, e Event) {
 func (s *Sweep) answered(hard context.Context, l *lane, e Event) {
 	c := candidate{lane: l, addr: e.Addr, first: e.First}
 	pos, inPlan := l.place(e.Addr)
+	inPlan = inPlan && l.mayBeAsked(pos)
 	s.mu.Lock()
 	fresh := inPlan && l.settle(pos)
 	if fresh {
@@ -100,6 +105,7 @@ func (s *Sweep) host(addr netip.Addr) *host {
 func (s *Sweep) observed(c candidate, o exposure.Observation, failed bool) {
 	s.mu.Lock()
 	*s.hosts[c.addr].sights[c.lane.number] = sight{first: c.first, observed: &o, failed: failed}
+	delete(s.unmet, unmet{c.lane, c.addr})
 	s.mu.Unlock()
 	s.emitIfReady(c.addr)
 	s.shelve(c.addr) // if it was not emitted, it may have to wait for long

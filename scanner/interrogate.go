@@ -73,7 +73,7 @@ func (s *Sweep) converse(ctx context.Context, c candidate, conn net.Conn) (o exp
 	remote := netip.AddrPortFrom(c.addr, c.lane.probe.Port)
 	buf := s.buffers.Get().(*[maxUDP]byte)
 	defer s.buffers.Put(buf)
-	wire, err := newDatagrams(s.gate, remote, time.Duration(s.plan.Timeout), buf[:])
+	wire, err := newDatagrams(s.gate, remote, s.dialer.from, time.Duration(s.plan.Timeout), buf[:])
 	if err != nil {
 		return s.unfinished(c), err, true
 	}
@@ -126,11 +126,20 @@ func (s *Sweep) finish(c candidate, o exposure.Observation) exposure.Observation
 	return o
 }
 
+// unmet is an endpoint that accepted a connection in discovery, and none since.
+type unmet struct {
+	lane *lane
+	addr netip.Addr
+}
+
 // lost takes a TCP candidate that could not be connected to again.
 func (s *Sweep) lost(c candidate, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // cut off: it is still pending
 	}
+	s.mu.Lock()
+	s.unmet[unmet{c.lane, c.addr}] = true
+	s.mu.Unlock()
 	if errors.Is(err, probes.ErrLocal) {
 		pos, _ := c.lane.place(c.addr)
 		c.lane.failed.set(pos)
@@ -138,6 +147,26 @@ func (s *Sweep) lost(c candidate, err error) {
 	}
 	s.forget(c, errors.Is(err, probes.ErrRefused))
 }
+
+// dropDoubtful takes back what was not interrogated before the sweep ended, and
+// rests on a datagram from an address that was not asked: anybody can send one.
+// What is there is not known.
+func (s *Sweep) dropDoubtful() {
+	for _, addr := range s.addresses() {
+		for i, seen := range s.sights(addr) {
+			if seen == nil || seen.asked() || !seen.first.From.IsValid() || seen.first.From.Addr() == addr {
+				continue
+			}
+			c := candidate{lane: s.lanes[i], addr: addr}
+			pos, _ := c.lane.place(addr)
+			s.forget(c, false)
+			c.lane.fail(pos)
+			s.localError(errUnconfirmed)
+		}
+	}
+}
+
+var errUnconfirmed = errors.New("answered from another address, and not asked again")
 
 // deadLine is a way to an endpoint on which nothing can be sent any more. A
 // conversation over it returns what discovery alone is worth.

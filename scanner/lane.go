@@ -136,6 +136,14 @@ func (l *lane) moved(pos uint64, asked int64) {
 	l.asked += asked
 }
 
+// mayBeAsked reports whether the question at a position can have been sent by
+// now. What comes from an address before that is no answer, whatever it holds.
+func (l *lane) mayBeAsked(pos uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pass > 0 || l.mending || pos < l.pos+MaxHeld
+}
+
 // unask takes a question back that was handed out but not sent. The walk ends
 // after it.
 func (l *lane) unask(q Question) {

@@ -21,8 +21,9 @@ type Plan struct {
 	Targets []netip.Prefix `json:"targets"` // before exclusion, disjoint
 	Exclude []netip.Prefix `json:"exclude"`
 	Names   []targets.Name `json:"names,omitempty"` // host names and what they resolved to
-	// Broadcast are the broadcast addresses of this machine's own networks
-	// among the targets: no host can have them, so they are left out.
+	// Broadcast are addresses that this machine cannot ask: the broadcast
+	// addresses of its own networks, and for the raw engine its own addresses
+	// among the targets. They are left out.
 	Broadcast []netip.Addr `json:"broadcast,omitempty"`
 
 	Probes []string `json:"probes"`

@@ -43,6 +43,9 @@ func (s *Sweep) result(ctx context.Context) Result {
 	if failed > 0 {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints answered, but could not be interrogated in full because of errors on this machine: %v", failed, c.Local))
 	}
+	if n := len(s.unmet); n > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints accepted a connection once and none since: a SYN-ACK alone is no finding, so that they count as closed or silent", n))
+	}
 	for _, l := range s.lanes {
 		o, fates := l.outcomes(func(a netip.Addr) bool { h := s.hosts[a]; return h != nil && h.sights[l.number] != nil })
 		r.Coverage.Fates[l.probe.Name] = fates

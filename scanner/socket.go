@@ -21,7 +21,7 @@ type Socket struct {
 // than the budget has.
 func NewSocket(setup Setup) (Engine, error) {
 	plan, budget := setup.Plan, setup.Budget
-	dial, err := newDialer(time.Duration(plan.Timeout))
+	dial, err := newDialer(time.Duration(plan.Timeout), From{})
 	if err != nil {
 		return nil, err
 	}

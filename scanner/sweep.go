@@ -44,6 +44,7 @@ type Sweep struct {
 	mu       sync.Mutex
 	wake     *sync.Cond // pending grew, or closed
 	closed   bool       // discovery is over
+	unmet    map[unmet]bool
 	hosts    map[netip.Addr]*host
 	shelf    spool.Spool // observations, out of memory
 	pending  []candidate // UDP endpoints that wait for their interrogation
@@ -96,6 +97,8 @@ type Options struct {
 	Extra json.RawMessage
 	// Guards may stop the sweep.
 	Guards Guards
+	// From is where conversations with those that answered come from.
+	From From
 	// Engine makes the engine; nil: NewSocket.
 	Engine func(Setup) (Engine, error)
 	// Resume is the state to go on from; its plan is the sweep's plan.
@@ -130,13 +133,14 @@ func New(plan Plan, o Options) (*Sweep, error) {
 		extra:   o.Extra,
 		guards:  o.Guards,
 		hosts:   map[netip.Addr]*host{},
+		unmet:   map[unmet]bool{},
 	}
 	s.wake = sync.NewCond(&s.mu)
 	s.buffers.New = func() any { return new([maxUDP]byte) }
 	s.counters.Local = map[string]uint64{}
 	s.counters.RefusedBy = map[netip.Addr]uint64{}
 	s.gate = NewGate(plan.Rate, plan.Bandwidth, o.Scope.Permitted(left).Contains, o.Scope.ValidAt)
-	if s.dialer, err = newDialer(time.Duration(plan.Timeout)); err != nil {
+	if s.dialer, err = newDialer(time.Duration(plan.Timeout), o.From); err != nil {
 		return nil, err
 	}
 	if o.Engine == nil {
@@ -190,6 +194,7 @@ func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
 	close(endKeeper)
 	keeper.Wait()
 
+	s.dropDoubtful()
 	result := s.result(ctx)
 	var err error
 	if result.Status != exposure.Complete {

@@ -49,7 +49,7 @@ func (r *request) describe(w io.Writer) {
 		row("and since", "%s", listed(n))
 	}
 	if len(p.Broadcast) > 0 {
-		row("left out", "%s (broadcast address of a network of this machine)", strings.Join(prefixTexts(p.Broadcast), ", "))
+		row("left out", "%s (broadcast address of a network of this machine, or with --engine raw its own)", strings.Join(prefixTexts(p.Broadcast), ", "))
 	}
 	for _, n := range p.Names {
 		row("name", "%s = %s", n.Host, strings.Join(prefixTexts(n.Addrs), ", "))

@@ -38,7 +38,11 @@ func (r *sweepRun) engine(c *cli.Context) (func(scanner.Setup) (scanner.Engine, 
 		}
 		o.Source = addr
 	}
+	r.from = scanner.From{Source: o.Source, Interface: o.Interface}
 	if path := c.String("pcap"); path != "" {
+		if err := r.checkPcap(path); err != nil {
+			return nil, err
+		}
 		f, err := report.Create(path)
 		if err != nil {
 			return nil, err
@@ -52,6 +56,19 @@ func (r *sweepRun) engine(c *cli.Context) (func(scanner.Setup) (scanner.Engine, 
 		}
 		return e, nil
 	}, nil
+}
+
+// checkPcap refuses a name under which something would be lost.
+func (r *sweepRun) checkPcap(path string) error {
+	for _, d := range r.setup.Outputs {
+		if d.Path != "" && filepath.Clean(d.Path) == filepath.Clean(path) {
+			return fmt.Errorf("--pcap %s: the report goes there: write another name", path)
+		}
+	}
+	if _, err := os.Stat(path); err == nil && r.request.resume != nil {
+		return fmt.Errorf("--pcap %s: it may hold what was captured before the sweep was stopped: write another name", path)
+	}
+	return nil
 }
 
 // giveUpPrivileges drops all capabilities, now that the engine has opened what
@@ -70,7 +87,7 @@ func (r *sweepRun) giveUpPrivileges(c *cli.Context) error {
 	if path := c.String("pcap"); path != "" {
 		write = append(write, filepath.Dir(path))
 	}
-	level, err := privilege.Confine([]string{"/"}, write)
+	level, err := privilege.Confine(nil, write)
 	if err != nil {
 		return fmt.Errorf("confine files: %w", err)
 	}

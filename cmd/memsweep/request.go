@@ -8,7 +8,9 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +83,11 @@ func newRequest(c *cli.Context) (*request, error) {
 	if r.plan.Broadcast, err = scanner.Broadcasts(sel.Set); err != nil {
 		return nil, err
 	}
+	if r.plan.Engine == "raw" {
+		if err := r.leaveOutOwn(sel.Set); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.limitRate(c.IsSet("rate")); err != nil {
 		return nil, err
 	}
@@ -92,6 +99,29 @@ func newRequest(c *cli.Context) (*request, error) {
 	}
 	r.set, err = r.plan.Set()
 	return r, err
+}
+
+// leaveOutOwn leaves out this machine's own IPv4 addresses: frames to them
+// never leave it, and are lost. When there is nothing else, the engine says so.
+func (r *request) leaveOutOwn(set targets.Set) error {
+	addrs, err := scanner.LocalAddrs()
+	if err != nil {
+		return err
+	}
+	var own []netip.Addr
+	for _, a := range addrs {
+		if a.Is4() && !a.IsLoopback() && set.Contains(a) && !slices.Contains(r.plan.Broadcast, a) && !slices.Contains(own, a) {
+			own = append(own, a)
+		}
+	}
+	if uint64(len(own)) == set.Len() {
+		return nil
+	}
+	for _, a := range own {
+		r.warnings = append(r.warnings, fmt.Sprintf("%s is this machine itself, and left out: --engine socket can ask it", a))
+	}
+	r.plan.Broadcast = append(r.plan.Broadcast, own...)
+	return nil
 }
 
 func (r *request) readScope(path string) (err error) {

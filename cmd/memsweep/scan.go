@@ -71,6 +71,7 @@ type sweepRun struct {
 	bench      bench
 	worst      bool // a finding at or above failOn was seen
 	quiet      bool
+	from       scanner.From // of conversations
 	pcap       *report.File // nil: not asked for
 	pcapErr    error
 }
@@ -116,7 +117,7 @@ func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 	}
 	run.sweep, err = scanner.New(r.plan, scanner.Options{
 		ID: id, Scope: r.scope, Resume: r.resume, Narrow: r.narrow,
-		Emit: run.emit, Save: run.save, Extra: extra, Engine: engine,
+		Emit: run.emit, Save: run.save, Extra: extra, From: run.from, Engine: engine,
 		Guards: scanner.Guards{MinHitRate: c.Float64("min-hitrate"), MaxDuration: c.Duration("max-duration")},
 	})
 	if err != nil {

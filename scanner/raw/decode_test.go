@@ -42,6 +42,7 @@ func TestDecode(t *testing.T) {
 			}
 			want := *c.want
 			want.At, want.Frame, want.Wire = noon, c.frame, len(c.frame)
+			want.Sum = got.Sum // held against the question by TestVerify and TestMemcached
 			if len(want.Payload) == 0 {
 				want.Payload, got.Payload = nil, got.Payload[:len(got.Payload):len(got.Payload)]
 			}

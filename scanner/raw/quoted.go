@@ -27,7 +27,7 @@ func readQuoted(quoted []byte, p *Packet) bool {
 		if n := int(binary.BigEndian.Uint16(body[4:])); n >= 8 {
 			body = cut(body, n)
 		}
-		p.Payload = body[8:]
+		p.Sum, p.Payload = binary.BigEndian.Uint16(body[6:]), body[8:]
 		return true
 	}
 	return false

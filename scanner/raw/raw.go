@@ -82,6 +82,7 @@ type Packet struct {
 	TTL      uint8  // or hop limit
 	Ack      uint32 // TCP: the acknowledgement number
 	Seq      uint32 // Unreachable of TCP: the quoted sequence number
+	Sum      uint16 // Unreachable of UDP: the quoted checksum
 	Code     uint8  // Unreachable: the ICMP code
 	Payload  []byte // UDP payload, or the quoted one as far as it is quoted
 	Frame    []byte // the whole frame, link header included

@@ -127,8 +127,10 @@ func (v *verifier) takeTCP(on string, job scanner.Job, port int, p *Packet) {
 	job.Report(scanner.Event{Kind: scanner.Answered, Addr: asked})
 }
 
-// takeUnreachable: the quoted packet must be ours. All of it may not be quoted
-// (RFC 792 promises 8 bytes of UDP or TCP); what is must fiv.
+// takeUnreachable: the quoted packet must be ours. Not all of it need be quoted
+// (RFC 792 promises 8 bytes of UDP or TCP); but over TCP the sequence number is,
+// and over UDP the checksum, which covers the request ID: nobody who has not
+// seen the question can speak for the host.
 func (v *verifier) takeUnreachable(job scanner.Job, port int, p *Packet) {
 	asked := p.Asked.Addr()
 	wantPort, token := v.cookie(asked)
@@ -136,16 +138,42 @@ func (v *verifier) takeUnreachable(job scanner.Job, port int, p *Packet) {
 	if v.probe.Transport == exposure.TCP {
 		ours = ours && p.Protocol == protocolTCP && p.Seq == token
 	} else {
-		ours = ours && p.Protocol == protocolUDP
+		ours = ours && p.Protocol == protocolUDP && p.Sum == v.checksum(p.To, p.Asked, uint16(token))
 		if id, ok := v.probe.Recognise(p.Payload); ok {
 			ours = ours && uint32(id) == token
 		}
+	}
+	if !refuses(p) {
+		return // it says something else: that the packet was too long, for example
 	}
 	if !ours {
 		job.Report(scanner.Event{Kind: scanner.Unverified, Addr: asked})
 		return
 	}
 	job.Report(scanner.Event{Kind: scanner.Refused, Addr: asked, By: p.From.Addr()})
+}
+
+// checksum is that of the question as it was sent (RFC 768; RFC 8200, section
+// 8.1): the pseudo-header, the header and the payload.
+func (v *verifier) checksum(from, to netip.AddrPort, id uint16) uint16 {
+	payload := v.probe.Discover(nil, id)
+	length := uint64(8 + len(payload))
+	sum := protocolUDP + 2*length + uint64(from.Port()) + uint64(to.Port()) + onesSum(payload)
+	for _, a := range []netip.Addr{from.Addr(), to.Addr()} {
+		sum += onesSum(a.AsSlice())
+	}
+	if check := ^fold(sum); check != 0 {
+		return check
+	}
+	return 0xffff
+}
+
+// refuses reports whether an ICMP message says that the host, its port or the
+// way to it is closed: RFC 792 and RFC 1122, section 3.2.2.1, codes of type 3;
+// RFC 4443, section 3.1: all of ICMPv6's.
+func refuses(p *Packet) bool {
+	const fragmentationNeeded, sourceRouteFailed = 4, 5
+	return !p.From.Addr().Is4() || p.Code != fragmentationNeeded && p.Code != sourceRouteFailed
 }
 
 const (

@@ -1,6 +1,7 @@
 package raw
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
@@ -31,6 +32,14 @@ func TestVerify(t *testing.T) {
 	wrong := append([]byte{reply[0] ^ 1}, reply[1:]...)
 	at := func(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 	me := netip.MustParseAddr("10.200.0.1")
+	path := Path{Interface: "eth0", Index: 2, Source: me, MTU: 1500}
+	template, err := NewUDPTemplate(path, 11211, udp.probe.Discover(nil, 0), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	question := template.Append(nil)
+	template.Patch(question, asked)
+	sum := binary.BigEndian.Uint16(question[template.sum:]) // as it is sent
 
 	for name, c := range map[string]struct {
 		v    *verifier
@@ -44,9 +53,10 @@ func TestVerify(t *testing.T) {
 		"to another port of ours": {udp, Packet{Kind: UDPReply, From: at(addr, 11211), To: at(me, 40000+(asked.SrcPort-40000+1)%3), Payload: reply}, scanner.Unverified, addr},
 		"with another id":         {udp, Packet{Kind: UDPReply, From: at(addr, 11211), To: at(me, asked.SrcPort), Payload: wrong}, scanner.Unverified, addr},
 		"too short":               {udp, Packet{Kind: UDPReply, From: at(addr, 11211), To: at(me, asked.SrcPort), Payload: reply[:1]}, scanner.Unverified, addr},
-		"ICMP, all quoted":        {udp, Packet{Kind: Unreachable, Protocol: 17, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort), Payload: reply[:8]}, scanner.Refused, addr},
-		"ICMP, 8 bytes quoted":    {udp, Packet{Kind: Unreachable, Protocol: 17, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort)}, scanner.Refused, addr},
-		"ICMP of another id":      {udp, Packet{Kind: Unreachable, Protocol: 17, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort), Payload: wrong[:8]}, scanner.Unverified, addr},
+		"ICMP, all quoted":        {udp, Packet{Kind: Unreachable, Protocol: 17, Sum: sum, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort), Payload: reply[:8]}, scanner.Refused, addr},
+		"ICMP, 8 bytes quoted":    {udp, Packet{Kind: Unreachable, Protocol: 17, Sum: sum, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort)}, scanner.Refused, addr},
+		"ICMP of another id":      {udp, Packet{Kind: Unreachable, Protocol: 17, Sum: sum, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort), Payload: wrong[:8]}, scanner.Unverified, addr},
+		"ICMP, forged":            {udp, Packet{Kind: Unreachable, Protocol: 17, Sum: sum ^ 1, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort)}, scanner.Unverified, addr},
 		"ICMP of TCP":             {udp, Packet{Kind: Unreachable, Protocol: 6, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort)}, scanner.Unverified, addr},
 		"a SYN-ACK":               {tcp, Packet{Kind: SYNACK, From: at(addr, 11211), To: at(me, syn.SrcPort), Ack: syn.Token + 1}, scanner.Answered, addr},
 		"a SYN-ACK of another":    {tcp, Packet{Kind: SYNACK, From: at(addr, 11211), To: at(me, syn.SrcPort), Ack: syn.Token}, scanner.Unverified, addr},
@@ -65,6 +75,8 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: %+v, want kind %v of %v", name, events, c.want, c.addr)
 		}
 	}
+	tooLong := Packet{Kind: Unreachable, Protocol: 17, Code: 4, Sum: sum, From: at(router, 0), Asked: at(addr, 11211), To: at(me, asked.SrcPort)}
+	udp.take("", scanner.Job{Report: func(e scanner.Event) { t.Errorf("fragmentation needed is no refusal: %+v", e) }}, &tooLong)
 	var none []scanner.Event
 	udp.take("", scanner.Job{Report: func(e scanner.Event) { none = append(none, e) }}, &Packet{Kind: UDPReply, To: at(me, 53)})
 	if none != nil {
