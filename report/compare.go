@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/exposure/matrix"
 )
 
@@ -25,8 +24,8 @@ func MatrixFormats() []MatrixFormat {
 		{"text", "a table for people", ".txt", writeMatrixText},
 		{"json", "one JSON document, the stable contract for programs", ".json", writeMatrixJSON},
 		{"csv", "one row an endpoint, safe to open in a spreadsheet", ".csv", writeMatrixCSV},
-		{"html", "one self-contained page: from where, and what to fix first", ".html", writeMatrixHTML},
-		{"markdown", "for tickets: the matrix, and the fix of each host", ".md", writeMatrixMarkdown},
+		{"html", "one self-contained page: the matrix, and what to fix first", ".html", writeMatrixHTML},
+		{"markdown", "for tickets: the matrix, and what it means", ".md", writeMatrixMarkdown},
 	}
 }
 
@@ -65,32 +64,4 @@ func kinds(r matrix.Row) []string {
 		list = append(list, string(p.Kind))
 	}
 	return list
-}
-
-// matrixHeadline is the one sentence to remember of a comparison.
-func matrixHeadline(m matrix.Matrix) string {
-	number := map[string]uint64{}
-	notable := uint64(0)
-	for _, r := range m.Rows {
-		if r.Severity != "" {
-			notable++
-			number[string(r.Severity)]++
-		}
-	}
-	from := plural(uint64(len(m.Columns)), "vantage")
-	if notable == 0 {
-		return "Nothing answered to any of " + from + ", of what was asked."
-	}
-	all := plural(notable, "endpoint")
-	var parts []string
-	for _, s := range exposure.Severities() {
-		if n := number[string(s)]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
-			notable -= n
-		}
-	}
-	if notable > 0 {
-		parts = append(parts, fmt.Sprintf("%d of another severity", notable))
-	}
-	return fmt.Sprintf("%s to look at, seen from %s: %s.", all, from, strings.Join(parts, ", "))
 }

@@ -39,7 +39,7 @@ func writeMatrixHTML(w io.Writer, tool Tool, m matrix.Matrix, o Options) error {
 	}
 	defer worst.docket.bodies.Close()
 	p := comparePage{
-		Headline: matrixHeadline(m), Alarms: comparedAlarms(m),
+		Headline: comparedHeadline(m), Alarms: comparedAlarms(m),
 		Total: len(m.Rows), Listed: min(maxHTMLListed, len(m.Rows)),
 		Hosts: len(worst.docket.list), Detailed: min(maxHTMLDetailed, len(worst.docket.list)),
 	}

@@ -19,7 +19,7 @@ func writeMatrixMarkdown(w io.Writer, _ Tool, m matrix.Matrix, o Options) error 
 	defer worst.docket.bodies.Close()
 	out := bufio.NewWriter(w)
 	loud := comparedAlarms(m)
-	title := matrixHeadline(m)
+	title := comparedHeadline(m)
 	if len(loud) > 0 {
 		title = "INCOMPLETE: " + title
 	}

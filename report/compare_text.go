@@ -132,30 +132,22 @@ func (t *matrixText) meanings() {
 
 // conclusion says what was compared, and what not to rely on.
 func (t *matrixText) conclusion() {
-	for _, line := range wrap(matrixHeadline(t.matrix), t.opts.Width) {
+	for _, line := range wrap(comparedHeadline(t.matrix), t.opts.Width) {
 		fmt.Fprintln(t.out, t.paint(bold, line))
 	}
 	if hidden := len(t.matrix.Rows) - len(t.shown); hidden > 0 {
 		t.wrapped("", fmt.Sprintf("Not shown (-v does): %s of the same hosts without an answer to anybody.", plural(uint64(hidden), "further endpoint")))
 	}
-	if t.matrix.Partial {
-		t.wrapped("", "The reports are not known to be of one plan: compare only what each of them asked.")
-	}
 	for _, c := range t.matrix.Columns {
 		t.wrapped("  ", exposure.Escape(provenance(c)))
 	}
-	for _, p := range t.matrix.Patterns {
-		for i, line := range wrap(exposure.Escape(p.Text), t.opts.Width-4) {
+	for _, alarming := range comparedAlarms(t.matrix) {
+		for i, line := range wrap(alarming, t.opts.Width-4) {
 			start := "!!  "
 			if i > 0 {
 				start = "    "
 			}
 			fmt.Fprintln(t.out, t.paint(alarm, start+line))
-		}
-	}
-	for _, c := range t.matrix.Columns {
-		for _, problem := range c.Problems {
-			t.wrapped("!!  ", exposure.Escape(c.Vantage.Name+": "+problem))
 		}
 	}
 }

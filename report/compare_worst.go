@@ -114,6 +114,21 @@ func comparedAlarms(m matrix.Matrix) []string {
 	return list
 }
 
+// comparedHeadline is the one sentence to remember of a comparison.
+func comparedHeadline(m matrix.Matrix) string {
+	found := severityCount{}
+	for _, r := range m.Rows {
+		if r.Severity != "" {
+			found[say(string(r.Severity))]++
+		}
+	}
+	from := plural(uint64(len(m.Columns)), "vantage")
+	if found.total() == 0 {
+		return "Nothing answered at " + from + "."
+	}
+	return fmt.Sprintf("%s seen from %s: %s.", plural(found.total(), "exposed endpoint"), from, found)
+}
+
 // comparedRow is a row as documents for people show it.
 type comparedRow struct {
 	Anchor, Host, Names, Endpoint, Severity string
@@ -141,7 +156,7 @@ func newComparedRow(m matrix.Matrix, r matrix.Row) comparedRow {
 	}
 	row.Names = inWords(r.Names)
 	for _, p := range r.Patterns {
-		row.Meaning = append(row.Meaning, say(string(p.Kind))+": "+say(p.Text))
+		row.Meaning = append(row.Meaning, say(p.Text))
 	}
 	for i, c := range m.Columns {
 		cell := comparedCell{Vantage: say(c.Vantage.Name), Text: "unknown", Class: "unasked"}
