@@ -24,10 +24,15 @@ func (s *Sweep) take(hard context.Context, l *lane, e Event) {
 	case Unasked:
 		l.unask(e.Question)
 	case Unverified:
-		s.mu.Lock()
-		s.counters.Unverified++
-		s.mu.Unlock()
+		s.unverified()
 	}
+}
+
+// unverified counts what answers no question.
+func (s *Sweep) unverified() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters.Unverified++
 }
 
 var errRefusedHere = errors.New("refused by this machine's own firewall")
@@ -38,7 +43,7 @@ const maxRefusers = 100
 func (s *Sweep) refused(l *lane, e Event) {
 	pos, ok := l.place(e.Addr)
 	if ok && !l.mayBeAsked(pos) {
-		s.take(nil, l, Event{Kind: Unverified, Addr: e.Addr})
+		s.unverified()
 		return
 	}
 	if ok && e.By.IsValid() && e.By != e.Addr && s.dialer.isOurs(e.By) {
