@@ -176,7 +176,8 @@ const reading = `
 - **arrived**: packets at the target's interface over addresses asked. memsweep asks those that answer a few more
   questions, and the kernel repeats a SYN that is not answered, so it may be more than 100%.
 - **CPU**: user and system time of the whole process until its end, over the packets that arrived. What the kernel does
-  for the receiving end of a veth pair is partly charged to whoever sends: to everybody alike.
+  for the receiving end of a veth pair is partly charged to whoever sends: to everybody alike. Over a real wire nobody
+  pays for it; so where packets end counts, and is said for each table.
 - **peak RSS**: VmHWM of the process.
 - **found**: fewest and most of all rounds. For memsweep it includes the conversation with every host (version, stats,
   settings), which zmap and masscan do not hold.

@@ -64,7 +64,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.memsweep, "memsweep", "", "the memsweep to measure; built from this tree if not given")
 	flags.StringVar(&o.out, "o", "", "write the report to this file; stdout if not given")
 	target := flags.String("range", lab.Range4, "the addresses to sweep")
-	sink := flags.String("sink", "ingress", "where packets to silent addresses end: "+strings.Join(slices.Sorted(maps.Keys(sinks)), ", "))
+	sink := flags.String("sink", "driver", "where packets to silent addresses end: "+strings.Join(slices.Sorted(maps.Keys(sinks)), ", "))
 	only := flags.String("only", "", "only what matches, as in \"udp/zmap\"")
 	if err = flags.Parse(args); err != nil {
 		return o, err

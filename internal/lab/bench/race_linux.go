@@ -79,7 +79,7 @@ const patience = 3 * time.Minute
 func (r *race) measure(ctx context.Context, w work, c contender, round int) (outcome, error) {
 	targets := w.prefix(c)
 	o := outcome{work: w.name, who: c.name, asked: addresses(targets)}
-	l, err := lab.Open(lab.Options{Range: w.whole, Rest: r.options.sink, Within: targets, Answering: answering, Seed: uint64(round)})
+	l, err := lab.Open(lab.Options{Range: w.whole, Rest: *w.sink, Within: targets, Answering: answering, Seed: uint64(round)})
 	if err != nil {
 		return o, err
 	}

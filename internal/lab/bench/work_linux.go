@@ -1,6 +1,10 @@
 package main
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/memsweep/memsweep/internal/lab"
+)
 
 // work is one thing that everybody is asked to do.
 type work struct {
@@ -14,21 +18,29 @@ type work struct {
 	// how many rounds are enough.
 	whole  netip.Prefix
 	rounds int
+	// sink is where packets to the silent addresses end, if it is not where the
+	// command line says.
+	sink *lab.Rest
 }
 
 // works is what is measured.
 func works(o options) []work {
-	many := netip.MustParsePrefix("10.0.0.0/8")
+	many, ingress := netip.MustParsePrefix("10.0.0.0/8"), lab.Silent
 	all := []work{
 		{name: "udp", title: "UDP payload, full speed", udp: true},
 		{name: "syn", title: "SYN, full speed"},
 		{name: "udp10k", title: "UDP payload, 10,000 packets/s", udp: true, rate: 10_000, bits: 16},
 		{name: "syn10k", title: "SYN, 10,000 packets/s", rate: 10_000, bits: 16},
 		{name: "udp16m", title: "UDP payload, full speed, four times as many addresses", udp: true, whole: many, rounds: 1},
+		{name: "udpnft", title: "UDP payload, full speed, dropped by nftables as they enter the target", udp: true, sink: &ingress, rounds: 2},
+		{name: "synnft", title: "SYN, full speed, dropped by nftables as they enter the target", sink: &ingress, rounds: 2},
 	}
 	for i := range all {
 		if !all[i].whole.IsValid() {
 			all[i].whole = o.target
+		}
+		if all[i].sink == nil {
+			all[i].sink = &o.sink
 		}
 		if all[i].rounds == 0 {
 			all[i].rounds = o.rounds
