@@ -108,6 +108,7 @@ func FuzzConversation(f *testing.F) {
 	f.Add("VERSION 1.6.18\r\n", "STAT pid 1\r\nEND\r\n", "STAT udpport 0\r\nEND\r\n", "", "", uint64(0))
 	f.Add("", "", "", binaryReply(opVersion, 0, "1.6.18"), binaryReply(opSASLList, 0, "PLAIN"), uint64(1))
 	f.Add("CLIENT_ERROR unauthenticated\r\n", "", "", "", "", uint64(2))
+	f.Add("", "0", "0", "\x81\v\x00\x00\x000\x00\x00\x00\x00\x00\x06mem10000I000\xa5\xcc0000", "0k\n\xce/\xe9", uint64(0)) // more than was asked for
 	f.Fuzz(func(t *testing.T, version, stats, settings, binaryVersion, saslList string, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		srv := randomServer(rng)

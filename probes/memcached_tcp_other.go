@@ -52,7 +52,7 @@ func (t *tcpTalk) saslList(ctx context.Context) {
 	answer, err := parseBinary(reply.Data, opSASLList)
 	switch {
 	case err != nil:
-		t.note("%s: no usable answer (%v); whether SASL is on is not known", qSASLList.name, err)
+		t.note("%s: no usable answer; whether SASL is on is not known", qSASLList.name)
 	case answer.status == statusOK:
 		t.memcached(exposure.AuthRequired, exposure.AuthSASL, "binary")
 		t.obs.SASLMechanisms = mechanisms(answer.value)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,7 +49,7 @@ type releaseCard struct {
 
 type vulnerabilityCard struct {
 	ID, Title, Certainty, CVSS, Affects, Fixed string
-	Reference                                  string // an http URL, or ""
+	Reference                                  string // the CVE's page, or ""
 }
 
 // Bounds on what one card shows. Only a report that was tampered with, or a
@@ -178,6 +177,8 @@ func saidJustification(j exposure.Justification) exposure.Justification {
 	}
 }
 
+var cvePage = regexp.MustCompile(`^https://nvd\.nist\.gov/vuln/detail/CVE-[0-9]{4}-[0-9]{4,19}$`)
+
 func newVulnerabilityCard(v exposure.Vulnerability) vulnerabilityCard {
 	c := vulnerabilityCard{
 		ID: say(v.ID), Title: say(v.Title), Certainty: say(string(v.Certainty)),
@@ -189,8 +190,9 @@ func newVulnerabilityCard(v exposure.Vulnerability) vulnerabilityCard {
 			c.CVSS += " (v" + say(v.CVSSVer) + ")"
 		}
 	}
-	if u, err := url.Parse(v.Reference); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
-		c.Reference = u.String()
+	// A stored report may name any address: only one place is linked to.
+	if cvePage.MatchString(v.Reference) {
+		c.Reference = v.Reference
 	}
 	return c
 }
