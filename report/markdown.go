@@ -162,7 +162,7 @@ func (m *markdownWriter) section(c card) {
 		fmt.Fprintf(m.out, "\n**Fix (%s):** %s, %s:\n\n%s", markdownText(fix.For), markdownText(fix.Title), where, markdownBlock(fix.Lines))
 	}
 	if more := c.Systems(); len(c.Fixes) > len(fixes) && more != "" {
-		fmt.Fprintf(m.out, "\nReady lines for %s: write this with `--format markdown -v`.\n", markdownText(more))
+		fmt.Fprintf(m.out, "\nReady lines for %s: write this with `--format markdown -v`; `memsweep fix REPORT --allow NETWORK` lets clients elsewhere in.\n", markdownText(more))
 	}
 	if len(c.LeftOut) > 0 {
 		fmt.Fprintf(m.out, "\nLeft out here: %s; the JSON report has them.\n", strings.Join(c.LeftOut, ", "))

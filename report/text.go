@@ -51,7 +51,8 @@ func (t *textWriter) End(s Summary) error {
 }
 
 // seeAll ends a sentence: where to look for what the text leaves out.
-const seeAll = "see `memsweep convert REPORT -v` (or -v with scan), or the JSON report."
+const seeAll = "see `memsweep convert REPORT -v` (or -v with scan), or the JSON report; " +
+	"`memsweep fix REPORT --allow NETWORK` lets clients elsewhere in."
 
 // details says for each finding why, and how to close it.
 func (t *textWriter) details() {
