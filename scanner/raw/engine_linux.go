@@ -41,6 +41,9 @@ type Engine struct {
 	notes  []string  // what was passed over, and why
 	routes uint64    // how often they have changed
 	asked  time.Time // when the routes were last read
+	looked time.Time // when the interfaces were
+	lost   uint64    // frames that they had dropped by then
+	down   error     // that one of them is, by then
 }
 
 // maxPaths bounds how many different ways to the targets are prepared.
@@ -169,6 +172,8 @@ func (e *Engine) Detail() []string {
 
 // Losses implements scanner.Engine.
 func (e *Engine) Losses() scanner.Losses {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var l scanner.Losses
 	for _, t := range e.tracks {
 		for _, r := range t.rings {
@@ -177,8 +182,8 @@ func (e *Engine) Losses() scanner.Losses {
 				l.Received += n
 			}
 		}
-		l.Sent += t.dropped()
 	}
+	l.Sent, _ = e.dropped()
 	return l
 }
 
@@ -249,6 +254,9 @@ func (t *track) discover(ctx context.Context, job scanner.Job) error {
 	}
 	err := t.send(ctx, job)
 	scanner.Listen(job)
+	if err == nil {
+		err = t.engine.watch(time.Now()) // who is cut off hears nothing either
+	}
 	stop.Store(true)
 	receivers.Wait()
 	return err

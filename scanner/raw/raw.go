@@ -50,10 +50,31 @@ type Sender interface {
 	// Send transmits frames and returns how many the interface took; an error
 	// is about the next one. It allocates nothing.
 	Send(frames []Frame) (int, error)
-	// Dropped is how many frames were taken and then lost on this machine, as
-	// far as the interface's counters tell.
-	Dropped() (uint64, error)
+	// Drops is what is known of frames that were lost on this machine. Any
+	// goroutine may ask. An interface that is down, or has lost its carrier,
+	// is an error that wraps syscall.ENETDOWN.
+	Drops() (Drops, error)
 	Close() error
+}
+
+// Drops are frames that did not leave this machine.
+type Drops struct {
+	Counted uint64 // by the interface, since the sender was opened, whoever sent them
+	Seen    uint64 // by the sender, of its own
+	Told    uint64 // of both: those that Send said it had not sent
+}
+
+// Lost is how many frames Send took all the same. Not every driver counts what
+// it does not take, and a sender does not see what is lost later: the larger
+// number is the least that was lost.
+func (d Drops) Lost() uint64 {
+	most := max(d.Counted, d.Seen)
+	return most - min(most, d.Told)
+}
+
+// beside is what two senders on one interface know together.
+func (d Drops) beside(o Drops) Drops {
+	return Drops{Counted: max(d.Counted, o.Counted), Seen: d.Seen + o.Seen, Told: d.Told + o.Told}
 }
 
 // Kind says what a received packet is.

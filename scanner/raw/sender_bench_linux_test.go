@@ -31,9 +31,9 @@ func BenchmarkSend(b *testing.B) {
 					must(b, err)
 				}
 				b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/frame")
-				lost, err := s.Dropped()
+				lost, err := s.Drops()
 				must(b, err)
-				b.ReportMetric(float64(lost), "lost")
+				b.ReportMetric(float64(lost.Lost()), "lost")
 			})
 		}
 	}

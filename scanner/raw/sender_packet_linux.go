@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,8 @@ type packetSender struct {
 	fd       int
 	t        *Template
 	counters *counters
+	counted  atomic.Uint64 // by the interface, when last looked
+	told     atomic.Uint64 // of these, what Send has told
 
 	bufs [packetBatch][]byte
 	iovs [packetBatch]unix.Iovec
@@ -130,17 +133,34 @@ func (s *packetSender) transmit(n int) (int, error) {
 		done, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.msgs)), uintptr(n), 0, 0, 0)
 		switch errno {
 		case 0:
+			if int(done) < n {
+				s.refused()
+			}
 			return int(done), nil
 		case unix.EINTR:
 		default:
+			s.refused()
 			return 0, os.NewSyscallError("sendmmsg", errno)
 		}
 	}
 }
 
-// Dropped implements Sender. Some drivers count here also what Send was told of
-// by ENOBUFS.
-func (s *packetSender) Dropped() (uint64, error) { return s.counters.lost() }
+// refused looks whether the interface has counted the frame that it did not
+// take: some drivers do. The caller sends it again.
+func (s *packetSender) refused() {
+	if now, _ := s.counters.lost(); now > s.counted.Swap(max(now, s.counted.Load())) {
+		s.told.Add(1)
+	}
+}
+
+// Drops implements Sender.
+func (s *packetSender) Drops() (Drops, error) {
+	lost, err := s.counters.lost()
+	if lost > s.counted.Load() {
+		s.counted.Store(lost)
+	}
+	return Drops{Counted: lost, Told: s.told.Load()}, err
+}
 
 func (s *packetSender) Close() error {
 	s.counters.Close()

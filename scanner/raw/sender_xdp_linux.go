@@ -39,8 +39,8 @@ type xdpSender struct {
 	run      progRun
 	anchor   *xdpAnchor
 	counters *counters
-	watch    *xdpWatch // nil: the kernel does not let us
-	mended   uint64    // frames that were lost, and left to be sent again
+	watch    *xdpWatch
+	told     atomic.Uint64 // frames that were lost, and left to be sent again
 }
 
 // The shared memory begins with next, and what the program is told of every
@@ -85,7 +85,11 @@ func newXDPSender(path Path, t *Template) (_ Sender, err error) {
 	if s.counters, err = newCounters(path.Index); err != nil {
 		return nil, err
 	}
-	s.watch, _ = newXDPWatch() // the interface's counters remain
+	// Without it what a driver does not take would pass for sent: many count
+	// nothing, and the kernel does not say.
+	if s.watch, err = newXDPWatch(); err != nil {
+		return nil, fmt.Errorf("see which frames are dropped: %w", orPerfmon(err))
+	}
 	return s, s.try()
 }
 
@@ -149,10 +153,10 @@ func (s *xdpSender) Send(frames []Frame) (int, error) {
 		if batch == 0 {
 			return sent, errForeign(frames[sent])
 		}
-		before := s.watched()
+		before := s.watch.lost()
 		n, err := s.transmit(batch)
-		if lost := s.watched() - before; lost > 0 && err == nil {
-			s.mended += lost
+		if lost := s.watch.lost() - before; lost > 0 && err == nil {
+			s.told.Add(lost)
 			return sent, overflow{sent: n - min(n, int(lost))}
 		}
 		sent += n
@@ -172,17 +176,12 @@ func (o overflow) Error() string { return unix.ENOBUFS.Error() }
 // Unwrap makes it what a socket's full queue is.
 func (o overflow) Unwrap() error { return unix.ENOBUFS }
 
-// watched is how many frames the driver did not take so far, as far as known.
-func (s *xdpSender) watched() uint64 {
-	if s.watch == nil {
-		return 0
-	}
-	return s.watch.lost()
-}
-
 // transmit runs the program over the first n slots. A signal ends a run early,
 // between two batches; next says how far it came.
 func (s *xdpSender) transmit(n int) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.watch.follow()
 	atomic.StoreUint32(s.next, 0)
 	for done := 0; done < n; {
 		s.run.repeat = uint32(n - done)
@@ -205,13 +204,10 @@ func (s *xdpSender) call() unix.Errno {
 	return errno
 }
 
-// Dropped implements Sender. What the driver did not take the kernel drops, and
-// not every driver counts that; what is lost later only the driver counts. The
-// larger number is the least that was lost.
-func (s *xdpSender) Dropped() (uint64, error) {
+// Drops implements Sender.
+func (s *xdpSender) Drops() (Drops, error) {
 	lost, err := s.counters.lost()
-	lost = max(lost, s.watched())
-	return lost - min(lost, s.mended), err
+	return Drops{Counted: lost, Seen: s.watch.lost(), Told: s.told.Load()}, err
 }
 
 func (s *xdpSender) Close() error {
@@ -242,6 +238,14 @@ func (s *xdpSender) Close() error {
 func orCapability(err error) error {
 	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("%w (needs CAP_BPF and CAP_NET_ADMIN)", err)
+	}
+	return err
+}
+
+// orPerfmon does so for what tracepoints need.
+func orPerfmon(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w (needs CAP_PERFMON)", err)
 	}
 	return err
 }

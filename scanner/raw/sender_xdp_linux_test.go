@@ -1,6 +1,7 @@
 package raw
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -47,8 +48,9 @@ func TestXDPInterrupted(t *testing.T) {
 	}
 	stop.Store(true)
 	<-done
-	lost, err := s.Dropped()
+	drops, err := s.Drops()
 	must(t, err)
+	lost := drops.Lost()
 	if got := v.arrived() - before; sent != 100_000 || got+lost != 100_000 {
 		t.Errorf("sent %d, arrived %d, lost %d", sent, got, lost)
 	}
@@ -77,7 +79,7 @@ func TestXDPWithoutCapabilities(t *testing.T) {
 		if n, err := s.Send(frames); n != len(frames) || err != nil {
 			t.Errorf("sent %d: %v", n, err)
 		}
-		if _, err := s.Dropped(); err != nil {
+		if _, err := s.Drops(); err != nil {
 			t.Error(err)
 		}
 		if n := v.arrived() - before; n != 1000 {
@@ -86,7 +88,7 @@ func TestXDPWithoutCapabilities(t *testing.T) {
 	})
 }
 
-// With CAP_NET_ADMIN and CAP_BPF alone the program is anchored at our own
+// With CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON alone the program is anchored at our own
 // loopback, which has to work on.
 func TestXDPFewCapabilities(t *testing.T) {
 	v := newVeth(t)
@@ -98,14 +100,14 @@ func TestXDPFewCapabilities(t *testing.T) {
 	tmpl, err := NewSYNTemplate(path, 11211)
 	must(t, err)
 	var s *xdpSender
-	withCapabilities(t, 1<<unix.CAP_NET_ADMIN|1<<unix.CAP_BPF, func() {
+	withCapabilities(t, 1<<unix.CAP_NET_ADMIN|1<<unix.CAP_BPF|1<<unix.CAP_PERFMON, func() {
 		opened, err := newXDPSender(path, tmpl)
 		must(t, err)
 		s = opened.(*xdpSender)
 	})
 	defer s.Close()
-	if s.anchor.namespace != nil || s.watch != nil {
-		t.Errorf("anchored apart: %v, watched: %v", s.anchor.namespace != nil, s.watch != nil)
+	if s.anchor.namespace != nil {
+		t.Error("anchored apart")
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	must(t, err)
@@ -125,6 +127,48 @@ func TestXDPFewCapabilities(t *testing.T) {
 		if n, _, err := unix.Recvfrom(fd, got, 0); err != nil || n != 1 || got[0] != byte(i) {
 			t.Fatalf("over loopback came %x, %v", got[:max(n, 0)], err)
 		}
+	}
+}
+
+// A sender that cannot see what a driver does not take would call it sent.
+func TestXDPWithoutWatch(t *testing.T) {
+	v := newVeth(t)
+	v.takeXDP(xdpPass)
+	path := v.path("192.0.2.1")
+	tmpl, err := NewSYNTemplate(path, 11211)
+	must(t, err)
+	withCapabilities(t, 1<<unix.CAP_NET_ADMIN|1<<unix.CAP_BPF|1<<unix.CAP_NET_RAW, func() {
+		s, skipped, err := NewSender(path, tmpl, Auto)
+		must(t, err)
+		defer s.Close()
+		if s.Name() != "packet" || len(skipped) != 1 || !strings.Contains(skipped[0], "needs CAP_PERFMON") {
+			t.Errorf("got %s, skipped %q", s.Name(), skipped)
+		}
+		if _, _, err := NewSender(path, tmpl, "xdp"); err == nil || !strings.Contains(err.Error(), "needs CAP_PERFMON") {
+			t.Errorf("xdp by name: got %v", err)
+		}
+	})
+}
+
+// Two senders see their own drops, and the interface's once.
+func TestXDPDropsApart(t *testing.T) {
+	v := newVeth(t)
+	one, frames := xdpOver(t, v)
+	other, err := newXDPSender(v.path("192.0.2.1"), one.t)
+	must(t, err)
+	defer other.Close()
+	must(t, netlink.LinkSetDown(v.nearLink))
+	n, err := one.Send(frames)
+	if n != 0 || err == nil {
+		t.Fatalf("sent %d, %v: want 0 and an error", n, err)
+	}
+	a, down := one.Drops()
+	if a.Seen == 0 || a.Lost() != 0 || !errors.Is(down, unix.ENETDOWN) {
+		t.Errorf("the one that sent: %+v, %v", a, down)
+	}
+	b, _ := other.Drops()
+	if b.Seen != 0 || a.beside(b).Lost() != 0 {
+		t.Errorf("the other: %+v; together %d", b, a.beside(b).Lost())
 	}
 }
 
@@ -151,7 +195,7 @@ func TestXDPInterfaceGone(t *testing.T) {
 	if n, err := s.Send(frames); n != 0 || err == nil {
 		t.Errorf("sent %d, %v: want 0 and an error", n, err)
 	}
-	if _, err := s.Dropped(); err == nil {
+	if _, err := s.Drops(); err == nil {
 		t.Error("the counters of an interface that is gone were read")
 	}
 }

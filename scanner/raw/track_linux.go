@@ -25,7 +25,7 @@ type track struct {
 	*verifier
 	engine *Engine
 	held   *Held
-	ways   map[wayKey]*way
+	ways   map[wayKey]*way  // changed under Engine.mu, as rings is: others look
 	rings  map[string]*Ring // by interface
 
 	last    Path // the way of the last question: the next is likely to go there too
@@ -34,8 +34,6 @@ type track struct {
 	routes  uint64             // as of Engine.routes
 	onLink  []scanner.Question // whose Ethernet address has to be found first
 	waiting int                // questions in all ways
-	lost    uint64             // frames that interfaces had dropped when last looked
-	look    time.Time
 }
 
 func newTrack(e *Engine, probe probes.Probe, paths []Path) (*track, error) {
@@ -88,12 +86,14 @@ func (t *track) way(path Path) (*way, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.engine.mu.Lock()
 		t.rings[path.Interface] = ring
+		t.engine.mu.Unlock()
 	}
 	sender, skipped, err := NewSender(path, template, t.engine.sender)
 	t.engine.mu.Lock()
+	defer t.engine.mu.Unlock()
 	t.engine.notes = append(t.engine.notes, skipped...)
-	t.engine.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,11 @@ func (t *track) flush(ctx context.Context, job scanner.Job) (err error) {
 		w.clear()
 	}
 	t.waiting = 0
-	t.watch()
+	now := time.Now()
+	t.follow(now)
+	if err == nil {
+		err = t.engine.watch(now)
+	}
 	return err
 }
 
@@ -232,39 +236,11 @@ func wireBytes(p probes.Probe) int {
 	return 74 + 74 // a SYN and a SYN-ACK with their options
 }
 
-// watchEvery is how often the interfaces' counters are read while sending.
-const watchEvery = 20 * time.Millisecond
-
-// watch slows the sweep down when interfaces drop what they are given.
-func (t *track) watch() {
-	now := time.Now()
-	if now.Sub(t.look) < watchEvery {
-		return
-	}
-	t.look = now
-	t.follow(now)
-	lost := t.dropped()
-	t.engine.gate.Ease(lost > t.lost)
-	t.lost = lost
-}
-
 // follow looks for changed routes now and then.
 func (t *track) follow(now time.Time) {
 	if routes := t.engine.refreshed(now); routes != t.routes {
 		t.routes, t.last = routes, Path{}
 	}
-}
-
-// dropped is how many frames the interfaces have dropped so far.
-func (t *track) dropped() uint64 {
-	var sum uint64
-	for _, w := range t.ways {
-		n, err := w.sender.Dropped()
-		if err == nil {
-			sum += n
-		}
-	}
-	return sum
 }
 
 func routeCause(err error) error {
