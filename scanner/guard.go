@@ -33,20 +33,61 @@ const (
 	guardAfter    = 5 * time.Second
 	guardAsked    = 1000
 	guardFailures = 0.5 // the share of questions that may fail on this machine
+
+	// What breaks after hours shows in the latest questions, not in all.
+	guardWindow  = 5 * time.Second
+	guardLately  = 100 // questions, before anything is concluded from them
+	guardSamples = int(guardWindow / guardEvery)
 )
+
+// recent is what was asked, and what of it failed, in each of the latest looks.
+type recent struct {
+	asked, failed [guardSamples]int64
+	next, looks   int
+}
+
+func (r *recent) add(asked, failed int64) {
+	r.asked[r.next], r.failed[r.next] = asked, failed
+	r.next = (r.next + 1) % guardSamples
+	r.looks++
+}
+
+// failing reports whether most of the latest questions failed.
+func (r *recent) failing() bool {
+	var asked, failed int64
+	for i := range r.asked {
+		asked, failed = asked+r.asked[i], failed+r.failed[i]
+	}
+	return r.looks >= guardSamples && asked >= guardLately && float64(failed) > guardFailures*float64(asked)
+}
+
+// tallies are those of every lane when last looked.
+type tallies map[*lane][2]int64
+
+// since returns what a lane has asked, and what of it failed, since the last
+// look. A lane counts from 0 in every pass.
+func (t tallies) since(l *lane, asked, failed int64) (int64, int64) {
+	before := t[l]
+	t[l] = [2]int64{asked, failed}
+	if asked < before[0] || failed < before[1] {
+		return asked, failed
+	}
+	return asked - before[0], failed - before[1]
+}
 
 // guard watches the sweep until end is closed, and stops it for a reason.
 func (s *Sweep) guard(end <-chan struct{}) {
 	begin := time.Now()
 	tick := time.NewTicker(guardEvery)
 	defer tick.Stop()
+	lately, seen := &recent{}, tallies{}
 	for {
 		select {
 		case <-end:
 			return
 		case <-tick.C:
 		}
-		if err := s.tripped(time.Since(begin)); err != nil {
+		if err := s.tripped(time.Since(begin), lately, seen); err != nil {
 			s.problem(fmt.Errorf("stopped: %w", err))
 			s.halt()
 			return
@@ -54,20 +95,23 @@ func (s *Sweep) guard(end <-chan struct{}) {
 	}
 }
 
-func (s *Sweep) tripped(after time.Duration) error {
+func (s *Sweep) tripped(after time.Duration, lately *recent, seen tallies) error {
 	if limit := s.guards.MaxDuration; limit > 0 && after >= limit {
 		return fmt.Errorf("the sweep has taken %s (--max-duration)", limit)
 	}
-	var asked, hits, failed int64
+	var asked, hits, failed, nowAsked, nowFailed int64
 	for _, l := range s.lanes {
 		a, h, f := l.tally()
 		asked, hits, failed = asked+a, hits+h, failed+f
+		a, f = seen.since(l, a, f)
+		nowAsked, nowFailed = nowAsked+a, nowFailed+f
+	}
+	lately.add(nowAsked, nowFailed)
+	if lately.failing() || asked >= guardAsked && float64(failed) > guardFailures*float64(asked) {
+		return errors.New("most questions fail on this machine")
 	}
 	if asked < guardAsked {
 		return nil
-	}
-	if float64(failed) > guardFailures*float64(asked) {
-		return errors.New("most questions fail on this machine")
 	}
 	if least := s.guards.MinHitRate; after >= guardAfter && float64(hits) < least*float64(asked) {
 		return fmt.Errorf("%d of %d questions brought anything back, less than --min-hitrate %v", hits, asked, least)

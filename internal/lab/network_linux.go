@@ -126,3 +126,12 @@ func (l *Lab) Carry(up bool) error {
 	}
 	return l.scanner.batch(commands...)
 }
+
+// Connect takes the carrier from the scanner's interface, by its other end, or
+// gives it back.
+func (l *Lab) Connect(plugged bool) error {
+	if plugged {
+		return l.target.batch("link set " + targetLink + " up")
+	}
+	return l.target.batch("link set " + targetLink + " down")
+}

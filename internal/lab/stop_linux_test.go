@@ -53,6 +53,38 @@ func TestInterfaceDown(t *testing.T) {
 	})
 }
 
+// TestCarrierLost unplugs the interface, or takes it down, when most of a sweep
+// is done. A raw engine notices at once.
+func TestCarrierLost(t *testing.T) {
+	for name, cut := range map[string]func(l *lab.Lab) error{
+		"unplugged": func(l *lab.Lab) error { return l.Connect(false) },
+		"down":      func(l *lab.Lab) error { return l.Carry(false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, e engine) {
+				if e.name != "raw" {
+					return // sockets are told of nothing
+				}
+				l := lab.New(t, lab.Options{Within: within(small), Answering: few})
+				wait := start(t, l, e, "10.64.0.0/12", "--probe", "udp", "--rate", "20000", "--tries", "1")
+				time.Sleep(3 * time.Second)
+				begin := time.Now()
+				if err := cut(l); err != nil {
+					t.Fatal(err)
+				}
+				s := wait()
+				why := strings.Join(s.summary.Problems, "; ")
+				if s.Code != 3 || s.summary.Status != exposure.Incomplete || !strings.Contains(why, "down") {
+					t.Errorf("exit %d, %s, %q", s.Code, s.summary.Status, s.summary.Problems)
+				}
+				if took := time.Since(begin); took > 10*time.Second {
+					t.Errorf("it took %v to notice", took)
+				}
+			})
+		})
+	}
+}
+
 // TestMinHitRate stops a sweep that brings nothing back.
 func TestMinHitRate(t *testing.T) {
 	engines(t, func(t *testing.T, e engine) {
