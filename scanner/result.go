@@ -91,6 +91,10 @@ func (r *Result) judge(finished, stopped bool) {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("%d replies were lost on this machine, because they came faster than they could be read: sweep slower", n))
 	}
+	if n := r.Coverage.InterfaceDrops; n > 0 {
+		r.Status = exposure.Incomplete
+		r.Problems = append(r.Problems, fmt.Sprintf("%d packets that an interface of this machine had taken did not leave it, and as many addresses may not have been asked: sweep slower", n))
+	}
 	if o.LocalError > 0 {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints could not be asked because of errors on this machine: %v", o.LocalError, r.Coverage.LocalErrors))
 	}
