@@ -11,10 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go4.org/netipx"
-
 	"github.com/memsweep/memsweep/scanner"
-	"github.com/memsweep/memsweep/targets"
 )
 
 // Options say how the engine reaches the wire.
@@ -45,9 +42,6 @@ type Engine struct {
 	lost   uint64    // frames that they had dropped by then
 	down   error     // that one of them is, by then
 }
-
-// maxPaths bounds how many different ways to the targets are prepared.
-const maxPaths = 4096
 
 // New opens everything that needs a capability: for every way to an address of
 // the set, a sender, and for every interface a ring. After it, capabilities can
@@ -104,37 +98,6 @@ func (e *Engine) refreshed(now time.Time) uint64 {
 		}
 	}
 	return e.routes
-}
-
-// paths is every way to an address of the set. Addresses without one are
-// reported when they are asked.
-func (e *Engine) paths(set targets.Set) ([]Path, error) {
-	known := map[wayKey]bool{}
-	var paths []Path
-	var reason error
-	steps := 0
-	for _, r := range set.Ranges() {
-		for addr := r.From(); addr.IsValid() && addr.Compare(r.To()) <= 0 && steps < maxPaths; steps++ {
-			path, err := e.router.Path(addr)
-			if err != nil {
-				reason = err
-				addr = addr.Next()
-				continue
-			}
-			if path.Loopback() && addr.Is4() {
-				return nil, fmt.Errorf("%s is this machine itself, which loses IPv4 frames on %s: use --engine socket", addr, path.Interface)
-			}
-			if k := keyOfPath(path); !known[k] {
-				known[k] = true
-				paths = append(paths, path)
-			}
-			addr = netipx.PrefixLastIP(path.Prefix).Next()
-		}
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("no way to any target: %w", reason)
-	}
-	return paths, nil
 }
 
 // links are the interfaces that anything is received from.

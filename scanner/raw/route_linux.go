@@ -99,7 +99,8 @@ func family(addr netip.Addr) int {
 // Path is the way to an address, and the prefix around it for which the same
 // holds. The first call for an address of a range asks the kernel, and the
 // gateway for its Ethernet address; later ones allocate nothing and do not
-// block. An error that wraps ErrNoRoute or ErrNoNeighbour stands until Refresh.
+// block. An error that wraps ErrNoRoute or ErrNoNeighbour stands until Refresh,
+// and for every address of the path's Prefix, which is all of the path then.
 func (r *Router) Path(addr netip.Addr) (Path, error) {
 	addr = addr.Unmap()
 	if !addr.IsValid() || addr.IsUnspecified() || addr.Zone() != "" {
@@ -114,11 +115,12 @@ func (r *Router) Path(addr netip.Addr) (Path, error) {
 			return Path{}, err
 		}
 	}
+	prefix := table.prefix(addr, k, at)
 	if a.err != nil {
-		return Path{}, a.err
+		return Path{Prefix: prefix}, a.err
 	}
 	p := a.path
-	p.Prefix = table.prefix(addr, k, at)
+	p.Prefix = prefix
 	return p, nil
 }
 
