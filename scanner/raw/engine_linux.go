@@ -226,25 +226,18 @@ func (t *track) discover(ctx context.Context, job scanner.Job) error {
 }
 
 // receive hands out what comes back on one interface until stop is set, and
-// then what has come by that time: a reader that was kept waiting must not lose
-// what the ring already holds.
+// then what has come by that time, unless the sweep is aborted: a reader that
+// was kept waiting must not lose what the ring already holds.
 func (t *track) receive(name string, ring *Ring, job scanner.Job, stop *atomic.Bool) {
 	const look = 50 * time.Millisecond
-	for {
-		last, patience, read := stop.Load(), look, 0
-		if last {
-			patience = 2 * ringTimeout * time.Millisecond // the block that is being filled
-		}
-		err := ring.Read(time.Now().Add(patience), func(p *Packet) {
-			read++
-			t.take(name, job, p)
-		})
-		if err != nil {
+	take := func(p *Packet) { t.take(name, job, p) }
+	for !stop.Load() {
+		if err := ring.Read(time.Now().Add(look), take); err != nil {
 			job.Report(scanner.Event{Kind: scanner.Retried, Err: err})
 			time.Sleep(look)
 		}
-		if last && (read == 0 || err != nil) {
-			return
-		}
+	}
+	if job.Abort.Err() == nil {
+		ring.Drain(take)
 	}
 }
