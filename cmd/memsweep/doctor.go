@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/memsweep/memsweep/internal/privilege"
+	"github.com/memsweep/memsweep/scanner/raw"
 )
 
 func doctorCommand() *cli.Command {
@@ -53,7 +54,6 @@ type engineState struct {
 	Missing []string `json:"missing"` // capabilities
 	Error   string   `json:"error,omitempty"`
 	Remedy  []string `json:"remedy"` // any of these will do
-	Hint    string   `json:"hint,omitempty"`
 }
 
 type limit struct {
@@ -111,17 +111,31 @@ func diagnose() (diagnosis, error) {
 		d.Capabilities = []privilege.Capability{}
 	}
 	for _, e := range privilege.Engines() {
+		e.Needs, e.Wants = slices.Concat(e.Needs, e.Wants), nil // a sender that is blind to drops is not used
 		missing, err := e.Check(status)
+		if err == nil && e.Name == "raw/xdp" {
+			if err = raw.TryXDP(); err != nil {
+				missing = lacking(e, status)
+			}
+		}
 		state := engineState{Name: e.Name, Works: err == nil, Missing: append([]string{}, missing...), Remedy: remedies(e, missing, status)}
 		if err != nil {
 			state.Error = err.Error()
-		} else if unmet := e.Unmet(status); len(unmet) > 0 {
-			state.Hint = "with " + strings.Join(unmet, ", ") + ", " + e.Gain
 		}
 		d.Engines = append(d.Engines, state)
 	}
 	d.Interfaces, err = interfaces()
 	return d, err
+}
+
+// lacking are the capabilities of an engine that this process does not have.
+func lacking(e privilege.Engine, s privilege.Status) (missing []string) {
+	for _, name := range e.Needs {
+		if !s.Has(name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // remedies are the ways to give a program what an engine needs.
@@ -212,8 +226,6 @@ func (d diagnosis) print(w io.Writer, format string) error {
 		state := "ok"
 		if !e.Works {
 			state = e.Error
-		} else if e.Hint != "" {
-			state = "ok; " + e.Hint
 		}
 		fmt.Fprintf(t, "%s\t%s\n", e.Name, state)
 		for _, r := range e.Remedy {

@@ -2,5 +2,8 @@
 
 package raw
 
+// TryXDP is for Linux.
+func TryXDP() error { return ErrUnsupported }
+
 // senderKinds is empty: there is no raw engine here.
 func senderKinds() []senderKind { return nil }

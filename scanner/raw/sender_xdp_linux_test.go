@@ -88,8 +88,9 @@ func TestXDPWithoutCapabilities(t *testing.T) {
 	})
 }
 
-// With CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON alone the program is anchored at our own
-// loopback, which has to work on.
+// With CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON alone the program is anchored at an
+// interface of our own, and without /dev/net/tun at our loopback, which has to
+// work on.
 func TestXDPFewCapabilities(t *testing.T) {
 	v := newVeth(t)
 	lo, err := netlink.LinkByName("lo")
@@ -106,9 +107,9 @@ func TestXDPFewCapabilities(t *testing.T) {
 		s = opened.(*xdpSender)
 	})
 	defer s.Close()
-	if s.anchor.namespace != nil {
-		t.Error("anchored apart")
-	}
+	must(t, s.anchor.Close())
+	s.anchor, err = anchorTo(loopback, s.prog)
+	must(t, err)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	must(t, err)
 	defer unix.Close(fd)
@@ -127,6 +128,54 @@ func TestXDPFewCapabilities(t *testing.T) {
 		if n, _, err := unix.Recvfrom(fd, got, 0); err != nil || n != 1 || got[0] != byte(i) {
 			t.Fatalf("over loopback came %x, %v", got[:max(n, 0)], err)
 		}
+	}
+}
+
+// Two probes, and another sweep, have an anchor each, and leave nothing behind.
+func TestXDPAnchors(t *testing.T) {
+	v := newVeth(t)
+	v.takeXDP(xdpPass)
+	path := v.path("192.0.2.1")
+	tmpl, err := NewSYNTemplate(path, 11211)
+	must(t, err)
+	before, err := netlink.LinkList()
+	must(t, err)
+	var open []*xdpSender
+	withCapabilities(t, 1<<unix.CAP_NET_ADMIN|1<<unix.CAP_BPF|1<<unix.CAP_PERFMON, func() {
+		for range 4 {
+			s, err := newXDPSender(path, tmpl)
+			must(t, err)
+			open = append(open, s.(*xdpSender))
+		}
+		must(t, TryXDP())
+	})
+	for _, s := range open {
+		start, arrived := time.Now(), v.arrived()
+		for range 20 {
+			_, err := s.Send(someFrames(tmpl, 64))
+			must(t, err)
+		}
+		if took := time.Since(start); took > 500*time.Millisecond || v.arrived()-arrived != 20*64 {
+			t.Errorf("20 runs took %v, and %d frames arrived", took, v.arrived()-arrived)
+		}
+		must(t, s.Close())
+	}
+	after, err := netlink.LinkList()
+	must(t, err)
+	if len(after) != len(before) {
+		t.Errorf("%d interfaces are left, there were %d", len(after), len(before))
+	}
+}
+
+// Where only loopback is left, the second is told why.
+func TestXDPAnchorTaken(t *testing.T) {
+	v := newVeth(t)
+	s, _ := xdpOver(t, v)
+	one, err := anchorTo(loopback, s.prog)
+	must(t, err)
+	defer one.Close()
+	if _, err := anchorTo(loopback, s.prog); err == nil || !strings.Contains(err.Error(), "perhaps another sweep's") {
+		t.Errorf("got %v", err)
 	}
 }
 

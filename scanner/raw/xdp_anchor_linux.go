@@ -3,6 +3,7 @@ package raw
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 
@@ -19,28 +20,78 @@ const loopback = 1
 // frame puts it there and takes it away again, and waits twice for a grace
 // period of RCU (bpf_dispatcher_change_prog, kernel/bpf/dispatcher.c): 25 ms
 // instead of 50 µs.
+//
+// An interface takes one program, so that each anchor needs one of its own.
 type xdpAnchor struct {
-	link      link.Link
-	namespace *os.File // nil: the anchor is in our own
+	link  link.Link
+	place *os.File // what the interface lasts as long as; nil: our own loopback
 }
 
 // newXDPAnchor attaches a program to the loopback interface of an empty network
-// namespace, where it meets no packet. That takes CAP_SYS_ADMIN; without it our
-// own loopback must do, whose packets the program then has to pass.
+// namespace, where it meets no packet. That takes CAP_SYS_ADMIN; without it an
+// interface of our own will do, and where there is no tun driver, our loopback,
+// whose packets the program then has to pass, but only once on a machine.
 func newXDPAnchor(prog *ebpf.Program) (*xdpAnchor, error) {
 	a, err := anchorApart(prog)
-	if errors.Is(err, unix.EPERM) {
-		return anchorHere(prog)
+	if !errors.Is(err, unix.EPERM) {
+		return a, err
 	}
-	return a, err
+	a, aside := anchorAside(prog)
+	if aside == nil {
+		return a, nil
+	}
+	if a, err = anchorTo(loopback, prog); err != nil {
+		return nil, fmt.Errorf("%w; %w", aside, err)
+	}
+	return a, nil
 }
 
-func anchorHere(prog *ebpf.Program) (*xdpAnchor, error) {
-	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: loopback, Flags: link.XDPGenericMode})
+func anchorTo(index int, prog *ebpf.Program) (*xdpAnchor, error) {
+	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: index, Flags: link.XDPGenericMode})
+	if errors.Is(err, unix.EBUSY) {
+		return nil, fmt.Errorf("attach xdp program to interface %d: %w (it has one, perhaps another sweep's)", index, err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("attach xdp program to lo: %w", orCapability(err))
+		return nil, fmt.Errorf("attach xdp program to interface %d: %w", index, orCapability(err))
 	}
 	return &xdpAnchor{link: l}, nil
+}
+
+// anchorAside makes a tun interface (tun.rst in the kernel's documentation),
+// which stays down, and is gone with its file.
+func anchorAside(prog *ebpf.Program) (*xdpAnchor, error) {
+	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make interface for xdp program: %w", err)
+	}
+	a, err := anchorToTun(tun, prog)
+	if err != nil {
+		return nil, errors.Join(err, tun.Close())
+	}
+	a.place = tun
+	return a, nil
+}
+
+func anchorToTun(tun *os.File, prog *ebpf.Program) (*xdpAnchor, error) {
+	request, err := unix.NewIfreq("memsweep%d")
+	if err != nil {
+		return nil, fmt.Errorf("make interface for xdp program: %w", err)
+	}
+	request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	conn, err := tun.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("make interface for xdp program: %w", err)
+	}
+	var failed error
+	err = conn.Control(func(fd uintptr) { failed = unix.IoctlIfreq(int(fd), unix.TUNSETIFF, request) })
+	if err = errors.Join(err, os.NewSyscallError("ioctl TUNSETIFF", failed)); err != nil {
+		return nil, fmt.Errorf("make interface for xdp program: %w", orCapability(err))
+	}
+	device, err := net.InterfaceByName(request.Name())
+	if err != nil {
+		return nil, fmt.Errorf("make interface for xdp program: %w", err)
+	}
+	return anchorTo(device.Index, prog)
 }
 
 // anchorApart visits a new network namespace. The namespace lasts as long as
@@ -69,19 +120,19 @@ func anchorApart(prog *ebpf.Program) (_ *xdpAnchor, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open network namespace: %w", err)
 	}
-	a, err := anchorHere(prog)
+	a, err := anchorTo(loopback, prog)
 	if err != nil {
 		namespace.Close()
 		return nil, err
 	}
-	a.namespace = namespace
+	a.place = namespace
 	return a, nil
 }
 
 func (a *xdpAnchor) Close() error {
 	err := a.link.Close()
-	if a.namespace != nil {
-		err = errors.Join(err, a.namespace.Close())
+	if a.place != nil {
+		err = errors.Join(err, a.place.Close())
 	}
 	return err
 }
