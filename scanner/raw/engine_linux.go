@@ -170,17 +170,22 @@ func (e *Engine) Unkept() uint64 {
 // remember keeps a verified reply, and the question as it was sent, until the
 // address turns out to be a finding.
 func (e *Engine) remember(t *track, name string, asked netip.Addr, p *Packet) {
-	link := slices.IndexFunc(e.links, func(l Link) bool { return l.Name == name })
-	for _, w := range t.ways {
-		if w.path.Interface != name || !w.template.Takes(Frame{Dst: asked}) {
-			continue
-		}
-		question := w.template.Append(nil)
-		w.template.Patch(question, t.frame(asked))
-		e.evidence.Add(asked, Captured{Link: link, At: p.At, Frame: question, Wire: len(question)})
-		break
+	link := func(name string) int {
+		return slices.IndexFunc(e.links, func(l Link) bool { return l.Name == name })
 	}
-	e.evidence.Add(asked, Captured{Link: link, At: p.At, Frame: p.Frame, Wire: p.Wire})
+	if path, err := e.router.Path(asked); err == nil {
+		e.mu.Lock()
+		w := t.ways[keyOfPath(path)]
+		e.mu.Unlock()
+		if w != nil {
+			frame := t.frame(asked)
+			copy(frame.NextMAC[:], path.NextMAC)
+			question := w.template.Append(nil)
+			w.template.Patch(question, frame)
+			e.evidence.Add(asked, Captured{Link: link(w.path.Interface), At: p.At, Frame: question, Wire: len(question)})
+		}
+	}
+	e.evidence.Add(asked, Captured{Link: link(name), At: p.At, Frame: p.Frame, Wire: p.Wire})
 }
 
 // Close gives everything back.

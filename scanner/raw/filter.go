@@ -27,7 +27,7 @@ func Filter(link layers.LinkType, ports PortRange, families ...Family) ([]bpf.Ra
 	if len(families) == 0 {
 		families = []Family{IPv4, IPv6}
 	}
-	f := filter{ports: ports, v4: slices.Contains(families, IPv4), v6: slices.Contains(families, IPv6), labels: map[string]int{}}
+	f := newFilter(ports, families...)
 	switch link {
 	case layers.LinkTypeEthernet:
 		f.ethernet()
@@ -36,6 +36,29 @@ func Filter(link layers.LinkType, ports PortRange, families ...Family) ([]bpf.Ra
 	default:
 		return nil, fmt.Errorf("filter frames of link type %d (%s): not supported", link, link)
 	}
+	return f.end()
+}
+
+// filterElsewhere is Filter over raw IP, from every interface but some.
+func filterElsewhere(ports PortRange, but []int) ([]bpf.RawInstruction, error) {
+	f := newFilter(ports, IPv4, IPv6)
+	f.add(bpf.LoadExtension{Num: bpf.ExtInterfaceIndex})
+	for _, index := range but {
+		next := fmt.Sprint("not of interface ", index)
+		f.jump(bpf.JumpEqual, uint32(index), "", next)
+		f.add(bpf.RetConstant{Val: 0})
+		f.label(next)
+	}
+	f.rawIP()
+	return f.end()
+}
+
+func newFilter(ports PortRange, families ...Family) *filter {
+	return &filter{ports: ports, v4: slices.Contains(families, IPv4), v6: slices.Contains(families, IPv6), labels: map[string]int{}}
+}
+
+// end adds where every way through the program ends.
+func (f *filter) end() ([]bpf.RawInstruction, error) {
 	f.label("pass")
 	f.add(bpf.RetConstant{Val: wholeFrame})
 	f.label("reject")

@@ -1,7 +1,6 @@
 package raw
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -28,10 +27,15 @@ const (
 	ringTimeout = 10   // milliseconds
 )
 
-// Ring receives from one interface through a ring of memory that is shared
+// elsewhereBlocks is for the interfaces that nothing was asked by.
+const elsewhereBlocks = 4
+
+// Ring receives from one interface, or from many, through a ring of memory that is shared
 // with the kernel.
 type Ring struct {
 	name    string
+	index   int // of the interface; 0: all of them
+	blocks  int
 	file    *os.File // the socket, watched by the runtime's poller
 	conn    syscall.RawConn
 	decoder *Decoder
@@ -46,80 +50,6 @@ type Ring struct {
 	closed   atomic.Bool
 	counting sync.Mutex // of drops; the kernel forgets what it has told
 	dropped  uint64
-}
-
-// NewRing starts to receive what can answer questions that left by an
-// interface from one of the ports; see Filter. It needs CAP_NET_RAW.
-func NewRing(interfaceName string, ports PortRange, families ...Family) (*Ring, error) {
-	r, err := newRing(interfaceName, ports, families)
-	if err != nil {
-		return nil, fmt.Errorf("receive on %s: %w", interfaceName, err)
-	}
-	return r, nil
-}
-
-func newRing(name string, ports PortRange, families []Family) (*Ring, error) {
-	// Protocol 0: nothing is received before bind names one.
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	r := &Ring{name: name, file: os.NewFile(uintptr(fd), "packet socket on "+name)}
-	r.ready = r.await
-	if err := r.open(fd, ports, families); err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	return r, nil
-}
-
-func (r *Ring) open(fd int, ports PortRange, families []Family) error {
-	device, err := net.InterfaceByName(r.name)
-	if err != nil {
-		return err
-	}
-	link, err := linkType(fd, r.name)
-	if err != nil {
-		return err
-	}
-	if r.decoder, err = NewDecoder(link); err != nil {
-		return err
-	}
-	program, err := Filter(link, ports, families...)
-	if err != nil {
-		return err
-	}
-	if err := attachFilter(fd, program); err != nil {
-		return err
-	}
-	if err := r.share(fd); err != nil {
-		return err
-	}
-	if r.conn, err = r.file.SyscallConn(); err != nil {
-		return err
-	}
-	// Since Linux 4.20; before, decode leaves out what we sent.
-	_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
-	all := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL))
-	address := &unix.SockaddrLinklayer{Protocol: all, Ifindex: device.Index}
-	return os.NewSyscallError("bind", unix.Bind(fd, address))
-}
-
-// share sets up the ring and maps it.
-func (r *Ring) share(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
-		return os.NewSyscallError("setsockopt PACKET_VERSION", err)
-	}
-	request := &unix.TpacketReq3{
-		Block_size: ringBlock, Block_nr: ringBlocks,
-		Frame_size: ringFrame, Frame_nr: ringBlock / ringFrame * ringBlocks,
-		Retire_blk_tov: ringTimeout,
-	}
-	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, request); err != nil {
-		return os.NewSyscallError("setsockopt PACKET_RX_RING", err)
-	}
-	memory, err := unix.Mmap(fd, 0, ringBlock*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	r.memory = memory
-	return os.NewSyscallError("mmap", err)
 }
 
 // LinkType is what every Packet.Frame begins with.
@@ -166,7 +96,7 @@ func (r *Ring) Drain(got func(*Packet)) {
 	time.Sleep(2 * ringTimeout * time.Millisecond)
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	for blocks := 0; blocks < ringBlocks && r.memory != nil && !r.closed.Load() && r.full(); blocks++ {
+	for blocks := 0; blocks < r.blocks && r.memory != nil && !r.closed.Load() && r.full(); blocks++ {
 		r.take(got)
 	}
 }
@@ -224,7 +154,7 @@ func (r *Ring) take(got func(*Packet)) {
 		at += p.Next_offset
 	}
 	atomic.StoreUint32(&h.Block_status, unix.TP_STATUS_KERNEL)
-	r.block = (r.block + 1) % ringBlocks
+	r.block = (r.block + 1) % r.blocks
 }
 
 // decode reads one packet of a block; b begins with its header.

@@ -46,7 +46,7 @@ func newTrack(e *Engine, probe probes.Probe, paths []Path) (*track, error) {
 			return t, err
 		}
 	}
-	return t, nil
+	return t, t.listenElsewhere()
 }
 
 func (t *track) takePorts(e *Engine, probe probes.Probe, paths []Path) (err error) {
