@@ -35,6 +35,7 @@ type Engine interface {
 type Losses struct {
 	Sent     uint64 // frames that an interface dropped
 	Received uint64 // replies that were not read in time
+	Astray   uint64 // questions to a gateway that may not have been there any more; at most
 }
 
 // Setup is what an engine is made for.

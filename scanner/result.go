@@ -56,6 +56,10 @@ func (s *Sweep) result(ctx context.Context) Result {
 	if rate, ok := c.Pace.Rate(); ok {
 		r.Rate = &rate
 	}
+	if n := c.Losses.Astray; n > 0 {
+		r.Status = exposure.Incomplete
+		r.Problems = append(r.Problems, fmt.Sprintf("a gateway took another Ethernet address, or was silent for seconds: up to %d questions to it may have been lost: sweep again", n))
+	}
 	r.judge(finished, ctx.Err() != nil && !s.halted)
 	return r
 }
@@ -123,6 +127,7 @@ func (s *Sweep) count() Counters {
 	c.Losses = s.engine.Losses()
 	c.Losses.Sent += s.before.Losses.Sent
 	c.Losses.Received += s.before.Losses.Received
+	c.Losses.Astray += s.before.Losses.Astray
 	return c
 }
 

@@ -34,10 +34,10 @@ type Engine struct {
 	links      []Link
 	tracks     []*track
 
+	around lookout
+
 	mu     sync.Mutex
 	notes  []string  // what was passed over, and why
-	routes uint64    // how often they have changed
-	asked  time.Time // when the routes were last read
 	looked time.Time // when the interfaces were
 	lost   uint64    // frames that they had dropped by then
 	down   error     // that one of them is, by then
@@ -61,7 +61,7 @@ func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
 	if e.router, err = NewRouter(RouteOptions{Interface: o.Interface, Source: o.Source, Neighbours: e.neighbours}); err != nil {
 		return err
 	}
-	e.asked = time.Now()
+	e.around.begin(time.Now())
 	paths, err := e.paths(setup.Set)
 	if err != nil {
 		return err
@@ -80,24 +80,6 @@ func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
 		e.evidence, err = NewEvidence(o.Pcap, e.links...)
 	}
 	return err
-}
-
-// refreshEvery is how often the routes are read again, and gateways asked for
-// their Ethernet address: about as often as a kernel's ARP entry goes stale.
-const refreshEvery = 30 * time.Second
-
-// refreshed reads the routes again when it is time, and returns how often they
-// have changed. Routes that cannot be read stay as they are.
-func (e *Engine) refreshed(now time.Time) uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if now.Sub(e.asked) >= refreshEvery {
-		e.asked = now
-		if changed, err := e.router.Refresh(); err == nil && changed {
-			e.routes++
-		}
-	}
-	return e.routes
 }
 
 // links are the interfaces that anything is received from.
@@ -147,6 +129,7 @@ func (e *Engine) Losses() scanner.Losses {
 		}
 	}
 	l.Sent, _ = e.dropped()
+	l.Astray = e.around.astray.Load()
 	return l
 }
 
@@ -220,6 +203,7 @@ func (t *track) discover(ctx context.Context, job scanner.Job) error {
 	for name, ring := range t.rings {
 		receivers.Go(func() { t.receive(name, ring, job, &stop) })
 	}
+	receivers.Go(func() { t.engine.around.keep(t.engine.router, &stop) })
 	err := t.send(ctx, job)
 	scanner.Listen(job)
 	if err == nil {

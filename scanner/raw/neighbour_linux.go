@@ -81,10 +81,20 @@ func (n *Neighbours) Close() error {
 // takes no longer than the rate and the tries need. One Resolve runs at a
 // time: the loop over it must not start another.
 func (n *Neighbours) Resolve(ctx context.Context, via Path, addrs []netip.Addr) iter.Seq[Neighbour] {
+	return n.resolve(ctx, via, addrs, unix.NUD_REACHABLE|unix.NUD_PERMANENT|unix.NUD_NOARP)
+}
+
+// Ask is Resolve that believes of the kernel's table only what somebody set:
+// for as long as 30 seconds it is sure of who has another address by now.
+func (n *Neighbours) Ask(ctx context.Context, via Path, addrs []netip.Addr) iter.Seq[Neighbour] {
+	return n.resolve(ctx, via, addrs, unix.NUD_PERMANENT|unix.NUD_NOARP)
+}
+
+func (n *Neighbours) resolve(ctx context.Context, via Path, addrs []netip.Addr, sure int) iter.Seq[Neighbour] {
 	return func(yield func(Neighbour) bool) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		known := n.known(via.Index)
+		known := n.known(via.Index, sure)
 		var v4, v6 []netip.Addr
 		for _, addr := range addrs {
 			switch mac := known[addr]; {
@@ -104,9 +114,8 @@ func (n *Neighbours) Resolve(ctx context.Context, via Path, addrs []netip.Addr) 
 	}
 }
 
-// known are the neighbours of a link that the kernel is sure of.
-func (n *Neighbours) known(index int) map[netip.Addr]net.HardwareAddr {
-	const sure = unix.NUD_REACHABLE | unix.NUD_PERMANENT | unix.NUD_NOARP
+// known are the neighbours of a link that the kernel has in one of the states.
+func (n *Neighbours) known(index, sure int) map[netip.Addr]net.HardwareAddr {
 	// Of a table that cannot be read, or that changed meanwhile, nothing or
 	// only a part is known: the others are asked.
 	list, _ := n.handle.NeighList(index, netlink.FAMILY_ALL)

@@ -2,7 +2,6 @@ package raw
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -27,13 +26,19 @@ type Router struct {
 	neighbours *Neighbours
 
 	table atomic.Pointer[ranges]
-	mu    sync.Mutex            // held while the kernel is asked
-	hops  map[nextHop]Neighbour // gateways that were asked since the last Refresh
+	mu    sync.Mutex          // held while the kernel is asked
+	hops  map[nextHop]gateway // gateways that were asked since the last Refresh
 }
 
 type nextHop struct {
 	index int
 	addr  netip.Addr
+}
+
+// gateway is one that was asked, and by which path.
+type gateway struct {
+	Neighbour
+	via Path
 }
 
 // NewRouter reads the routing tables once.
@@ -42,7 +47,7 @@ func NewRouter(o RouteOptions) (*Router, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
-	r := &Router{handle: handle, source: o.Source.Unmap(), neighbours: o.Neighbours, hops: map[nextHop]Neighbour{}}
+	r := &Router{handle: handle, source: o.Source.Unmap(), neighbours: o.Neighbours, hops: map[nextHop]gateway{}}
 	if err := r.start(o.Interface); err != nil {
 		handle.Close()
 		return nil, err
@@ -237,20 +242,4 @@ func (b *borders) readRules(handle *netlink.Handle) error {
 		}
 	}
 	return nil
-}
-
-// gatewayMAC is the Ethernet address of the path's gateway, which is asked
-// once for all ranges behind it.
-func (r *Router) gatewayMAC(p Path) (Neighbour, error) {
-	hop := nextHop{p.Index, p.Gateway}
-	if known, ok := r.hops[hop]; ok {
-		return known, known.Err
-	}
-	for found := range r.neighbours.Resolve(context.Background(), p, []netip.Addr{p.Gateway}) {
-		if found.Err != nil {
-			found.Err = fmt.Errorf("gateway on %s: %w", p.Interface, found.Err)
-		}
-		r.hops[hop] = found
-	}
-	return r.hops[hop], r.hops[hop].Err
 }

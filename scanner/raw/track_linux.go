@@ -31,7 +31,7 @@ type track struct {
 	last    Path // the way of the last question: the next is likely to go there too
 	lastW   *way
 	lastMAC [6]byte            // of its next hop
-	routes  uint64             // as of Engine.routes
+	routes  uint64             // as of Engine.around
 	onLink  []scanner.Question // whose Ethernet address has to be found first
 	waiting int                // questions in all ways
 }
@@ -125,7 +125,7 @@ func (t *track) close() error {
 
 // send asks every question of the job.
 func (t *track) send(ctx context.Context, job scanner.Job) error {
-	t.follow(time.Now())
+	t.follow()
 	size := t.engine.gate.MaxBatch()
 	for q := range job.Questions {
 		if !t.last.Prefix.IsValid() || !t.last.Prefix.Contains(q.Addr) {
@@ -203,10 +203,9 @@ func (t *track) flush(ctx context.Context, job scanner.Job) (err error) {
 		w.clear()
 	}
 	t.waiting = 0
-	now := time.Now()
-	t.follow(now)
+	t.follow()
 	if err == nil {
-		err = t.engine.watch(now)
+		err = t.engine.watch(time.Now())
 	}
 	return err
 }
@@ -224,6 +223,9 @@ func (t *track) flushSome(ctx context.Context, job scanner.Job, w *way) error {
 		return err
 	}
 	t.remember(frames[:n], asked[:n])
+	if w.path.NextMAC != nil {
+		t.engine.around.unconfirmed.Add(int64(n))
+	}
 	return w.flush(n, job.Report)
 }
 
@@ -236,9 +238,9 @@ func wireBytes(p probes.Probe) int {
 	return 74 + 74 // a SYN and a SYN-ACK with their options
 }
 
-// follow looks for changed routes now and then.
-func (t *track) follow(now time.Time) {
-	if routes := t.engine.refreshed(now); routes != t.routes {
+// follow forgets the way of the last question when routes have changed.
+func (t *track) follow() {
+	if routes := t.engine.around.routes.Load(); routes != t.routes {
 		t.routes, t.last = routes, Path{}
 	}
 }
