@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"sync"
@@ -49,9 +50,17 @@ type Engine struct {
 func New(setup scanner.Setup, o Options) (*Engine, error) {
 	e := &Engine{gate: setup.Gate, sender: o.Sender, pcap: o.Pcap != nil, cookies: scanner.NewCookies(setup.Plan.Seed)}
 	if err := e.open(setup, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("engine raw: %w: `memsweep doctor` says what is missing; --engine socket needs no privileges", err), e.Close())
+		return nil, errors.Join(advised(err), e.Close())
 	}
 	return e, nil
+}
+
+// advised sends to the doctor who lacks a privilege, and nobody else.
+func advised(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errNoSender) {
+		return fmt.Errorf("engine raw: %w: `memsweep doctor` says what is missing; --engine socket needs no privileges", err)
+	}
+	return fmt.Errorf("engine raw: %w", err)
 }
 
 func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
@@ -162,10 +171,12 @@ func (e *Engine) remember(t *track, name string, asked netip.Addr, p *Packet) {
 		e.mu.Unlock()
 		if w != nil {
 			frame := t.frame(asked)
-			copy(frame.NextMAC[:], path.NextMAC)
+			if copy(frame.NextMAC[:], path.NextMAC) == 0 {
+				frame.NextMAC = t.macOf(asked)
+			}
 			question := w.template.Append(nil)
 			w.template.Patch(question, frame)
-			e.evidence.Add(asked, Captured{Link: link(w.path.Interface), At: p.At, Frame: question, Wire: len(question)})
+			e.evidence.Add(asked, Captured{Link: link(w.path.Interface), At: p.At, Frame: question, Wire: len(question), Rebuilt: true})
 		}
 	}
 	e.evidence.Add(asked, Captured{Link: link(name), At: p.At, Frame: p.Frame, Wire: p.Wire})

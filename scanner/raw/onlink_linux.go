@@ -52,12 +52,32 @@ func (t *track) meet(ctx context.Context, job scanner.Job, q scanner.Question, n
 	}
 	switch {
 	case err == nil:
+		t.keepMAC(q.Addr, [6]byte(n.MAC))
 		t.add(&q, [6]byte(n.MAC))
 	case ctx.Err() != nil:
 		job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
 	case !errors.Is(err, ErrNoNeighbour):
 		job.Report(scanner.Event{Kind: scanner.Failed, Addr: q.Addr, Question: q, Err: routeCause(err)})
 	}
+}
+
+// maxMACs bounds what is kept of targets on the link for the capture.
+const maxMACs = 1 << 16
+
+// keepMAC remembers where the question to a target on the link went, if there
+// is a capture to show it.
+func (t *track) keepMAC(addr netip.Addr, mac [6]byte) {
+	t.engine.mu.Lock()
+	defer t.engine.mu.Unlock()
+	if t.engine.pcap && len(t.macs) < maxMACs {
+		t.macs[addr] = mac
+	}
+}
+
+func (t *track) macOf(addr netip.Addr) [6]byte {
+	t.engine.mu.Lock()
+	defer t.engine.mu.Unlock()
+	return t.macs[addr]
 }
 
 // giveBack reports what waits for an Ethernet address as not asked.

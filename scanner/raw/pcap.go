@@ -26,6 +26,9 @@ type Captured struct {
 	At    time.Time
 	Frame []byte
 	Wire  int // its length on the wire; at least that of Frame
+	// Rebuilt means that it is our own, made once more when the reply to it
+	// came, whose time it has.
+	Rebuilt bool
 }
 
 // Bounds of what waits for a judgement: an address that talks too much loses
@@ -107,7 +110,11 @@ func (e *Evidence) Keep(addr netip.Addr, id string) error {
 	slices.SortStableFunc(frames, func(a, b Captured) int { return a.At.Compare(b.At) })
 	e.buf = e.buf[:0]
 	for _, c := range frames {
-		e.buf = appendPacket(e.buf, c, id)
+		comment := id
+		if c.Rebuilt {
+			comment += " (rebuilt as it was sent, with the time of the reply)"
+		}
+		e.buf = appendPacket(e.buf, c, comment)
 	}
 	if _, err := e.w.Write(e.buf); err != nil {
 		return fmt.Errorf("write capture: %w", err)

@@ -63,7 +63,7 @@ func (r *Router) start(name string) error {
 	if name != "" {
 		link, err := r.handle.LinkByName(name)
 		if err != nil {
-			return fmt.Errorf("interface %q: %w", name, err)
+			return fmt.Errorf("--interface %q: %w", name, err)
 		}
 		r.index, r.name = link.Attrs().Index, name
 	}
@@ -91,7 +91,7 @@ func (r *Router) checkSource() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("source %s: not an address of this machine", r.source)
+	return fmt.Errorf("--source %s: not an address of this machine", r.source)
 }
 
 func family(addr netip.Addr) int {

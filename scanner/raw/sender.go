@@ -13,6 +13,9 @@ const Auto = "auto"
 // there are, in speed and in what it needs.
 var errNotBuilt = errors.New("not built: use xdp or packet")
 
+// errNoSender is where more privileges may help.
+var errNoSender = errors.New("none works")
+
 // senderKind is one way to send.
 type senderKind struct {
 	name string
@@ -49,7 +52,7 @@ func openSender(kinds []senderKind, path Path, t *Template, want string) (s Send
 	case len(skipped) == 0:
 		return nil, nil, fmt.Errorf("open sender %q: unknown", want)
 	}
-	return nil, skipped, fmt.Errorf("open sender: none works: %s", strings.Join(skipped, "; "))
+	return nil, skipped, fmt.Errorf("open sender: %w: %s", errNoSender, strings.Join(skipped, "; "))
 }
 
 // fill makes buffers the first of frames, and returns how many: fewer, when one

@@ -119,7 +119,7 @@ func newTemplate(path Path, proto layers.IPProtocol, transport gopacket.Serializ
 	}
 	t.frame = buf.Bytes()
 	if size := t.end() - t.link; path.MTU > 0 && size > path.MTU {
-		return nil, fmt.Errorf("packet of %d bytes is larger than the mtu of %d", size, path.MTU)
+		return nil, fmt.Errorf("packet of %d bytes is larger than the mtu of %d: choose others with --probe", size, path.MTU)
 	}
 	return t, nil
 }

@@ -30,14 +30,15 @@ type track struct {
 
 	last    Path // the way of the last question: the next is likely to go there too
 	lastW   *way
-	lastMAC [6]byte            // of its next hop
-	routes  uint64             // as of Engine.around
-	onLink  []scanner.Question // whose Ethernet address has to be found first
-	waiting int                // questions in all ways
+	lastMAC [6]byte                // of its next hop
+	macs    map[netip.Addr][6]byte // of targets on the link, under Engine.mu
+	routes  uint64                 // as of Engine.around
+	onLink  []scanner.Question     // whose Ethernet address has to be found first
+	waiting int                    // questions in all ways
 }
 
 func newTrack(e *Engine, probe probes.Probe, paths []Path) (*track, error) {
-	t := &track{engine: e, ways: map[wayKey]*way{}, rings: map[string]*Ring{}}
+	t := &track{engine: e, ways: map[wayKey]*way{}, rings: map[string]*Ring{}, macs: map[netip.Addr][6]byte{}}
 	if err := t.takePorts(e, probe, paths); err != nil {
 		return t, err
 	}
