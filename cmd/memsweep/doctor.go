@@ -111,11 +111,10 @@ func diagnose() (diagnosis, error) {
 		d.Capabilities = []privilege.Capability{}
 	}
 	for _, e := range privilege.Engines() {
-		e.Needs, e.Wants = slices.Concat(e.Needs, e.Wants), nil // a sender that is blind to drops is not used
 		missing, err := e.Check(status)
 		if err == nil && e.Name == "raw/xdp" {
 			if err = raw.TryXDP(); err != nil {
-				missing = lacking(e, status)
+				missing = e.Lacks(status)
 			}
 		}
 		state := engineState{Name: e.Name, Works: err == nil, Missing: append([]string{}, missing...), Remedy: remedies(e, missing, status)}
@@ -126,16 +125,6 @@ func diagnose() (diagnosis, error) {
 	}
 	d.Interfaces, err = interfaces()
 	return d, err
-}
-
-// lacking are the capabilities of an engine that this process does not have.
-func lacking(e privilege.Engine, s privilege.Status) (missing []string) {
-	for _, name := range e.Needs {
-		if !s.Has(name) {
-			missing = append(missing, name)
-		}
-	}
-	return missing
 }
 
 // remedies are the ways to give a program what an engine needs.

@@ -51,22 +51,10 @@ func (s Status) Has(name string) bool {
 	return slices.ContainsFunc(s.Capabilities, func(c Capability) bool { return c.Name == name && c.Effective })
 }
 
-func (s Status) lacks(names []string) (missing []string) {
-	for _, name := range names {
-		if !s.Has(name) {
-			missing = append(missing, name)
-		}
-	}
-	return missing
-}
-
 // Engine is one way to send, and what it takes.
 type Engine struct {
 	Name  string   `json:"name"` // "socket", "raw/packet", "raw/xdp"
 	Needs []string `json:"needs"`
-	// Wants are capabilities that it does without, but better with: Gain.
-	Wants []string `json:"wants,omitempty"`
-	Gain  string   `json:"gain,omitempty"`
 	// try does the privileged part for nothing: it opens, and closes at once,
 	// and no packet leaves.
 	try func() error
@@ -77,17 +65,15 @@ func Engines() []Engine {
 	return []Engine{
 		{Name: "socket", try: trySocket},
 		{Name: "raw/packet", Needs: []string{NetRaw}, try: tryPacket},
-		{
-			Name: "raw/xdp", Needs: []string{NetRaw, NetAdmin, BPF}, try: tryXDP,
-			Wants: []string{Perfmon}, Gain: "it counts the frames that the kernel drops for drivers that do not",
-		},
+		// Perfmon: a sender that does not see what drivers drop is not used.
+		{Name: "raw/xdp", Needs: []string{NetRaw, NetAdmin, BPF, Perfmon}, try: tryXDP},
 	}
 }
 
 // Check tries whether an engine works here. The error says why it does not;
 // missing are the capabilities that it lacks.
 func (e Engine) Check(s Status) (missing []string, err error) {
-	missing = s.lacks(e.Needs)
+	missing = e.Lacks(s)
 	err = e.try()
 	switch {
 	case err == nil:
@@ -100,5 +86,13 @@ func (e Engine) Check(s Status) (missing []string, err error) {
 	return nil, err
 }
 
-// Unmet are the capabilities that would make a working engine better.
-func (e Engine) Unmet(s Status) []string { return s.lacks(e.Wants) }
+// Lacks are the capabilities that the engine needs and this process does not
+// have.
+func (e Engine) Lacks(s Status) (missing []string) {
+	for _, name := range e.Needs {
+		if !s.Has(name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
