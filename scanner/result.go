@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"time"
 
@@ -60,8 +61,16 @@ func (s *Sweep) result(ctx context.Context) Result {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("a gateway took another Ethernet address, or was silent for seconds: up to %d questions to it may have been lost: sweep again", n))
 	}
-	r.judge(finished, ctx.Err() != nil && !s.halted)
+	r.judge(finished, ctx.Err() != nil && !s.halted, s.plan.Tries)
 	return r
+}
+
+// missed is how many endpoints, to be expected, were never asked because the
+// interface lost every one of their questions. What is lost may also have been
+// part of a conversation, which noticed; so it is an estimate from above.
+func (r *Result) missed(tries int) float64 {
+	lost, sent := float64(r.Coverage.InterfaceDrops), float64(r.Coverage.PacketsSent)
+	return float64(r.Coverage.Planned) * math.Pow(min(1, lost/max(sent, 1)), float64(tries))
 }
 
 // interrogations returns how many endpoints that answered were not
@@ -83,7 +92,7 @@ func (s *Sweep) interrogations() (pending, failed int) {
 
 // judge decides how the sweep ended. Anything that was not asked makes it
 // incomplete.
-func (r *Result) judge(finished, stopped bool) {
+func (r *Result) judge(finished, stopped bool, tries int) {
 	o := r.Coverage.Outcomes
 	switch {
 	case !finished && stopped:
@@ -95,7 +104,7 @@ func (r *Result) judge(finished, stopped bool) {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("%d replies were lost on this machine, because they came faster than they could be read: sweep slower", n))
 	}
-	if n := r.Coverage.InterfaceDrops; n > 0 {
+	if n := r.Coverage.InterfaceDrops; r.missed(tries) >= 0.5 {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("%d packets that an interface of this machine had taken did not leave it, and as many addresses may not have been asked: sweep slower", n))
 	}

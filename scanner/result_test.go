@@ -7,16 +7,23 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 )
 
-// What this machine lost on the way out was not asked.
+// What this machine lost on the way out was not asked, unless it was asked
+// again in a later pass.
 func TestDropsMakeIncomplete(t *testing.T) {
-	r := Result{Status: exposure.Complete}
-	r.judge(true, false)
-	if r.Status != exposure.Complete || len(r.Problems) != 0 {
-		t.Errorf("nothing was lost: %s, %q", r.Status, r.Problems)
-	}
-	r.Coverage.InterfaceDrops = 3
-	r.judge(true, false)
-	if r.Status != exposure.Incomplete || !strings.Contains(strings.Join(r.Problems, "; "), "3 packets that an interface") {
-		t.Errorf("%s, %q", r.Status, r.Problems)
+	for _, c := range []struct {
+		drops uint64
+		tries int
+		want  exposure.Status
+	}{
+		{0, 1, exposure.Complete}, {1, 1, exposure.Incomplete}, {3, 1, exposure.Incomplete},
+		{3, 2, exposure.Complete}, {2000, 2, exposure.Incomplete}, {2000, 3, exposure.Complete}, {200_000, 9, exposure.Incomplete},
+	} {
+		r := Result{Status: exposure.Complete, Coverage: exposure.Coverage{
+			Planned: 100_000, PacketsSent: 200_000, InterfaceDrops: c.drops, Outcomes: exposure.Outcomes{Silent: 100_000},
+		}}
+		r.judge(true, false, c.tries)
+		if said := strings.Join(r.Problems, "; "); r.Status != c.want || (said != "") != (c.want == exposure.Incomplete) {
+			t.Errorf("%d drops, %d tries: %s, %q", c.drops, c.tries, r.Status, said)
+		}
 	}
 }

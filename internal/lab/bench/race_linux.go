@@ -90,6 +90,7 @@ func (r *race) measure(ctx context.Context, w work, c contender, round int) (out
 func (r *race) measureIn(ctx context.Context, l *lab.Lab, w work, c contender, targets netip.Prefix, o *outcome) error {
 	out := filepath.Join(r.scratch, "found")
 	os.Remove(out)
+	os.Remove(out + ".checkpoint") // of one that calls itself incomplete
 	program, args, err := c.command(l, w, targets, out)
 	if err != nil {
 		return err
