@@ -70,7 +70,7 @@ type survey struct {
 	bases    []netip.Addr // addresses that are planned whether or not there is anything
 	found    map[netip.AddrPort][]exposure.Observation
 	unknown  map[netip.Addr]map[exposure.Transport]bool // endpoints of which nothing is known
-	blind    bool                                       // and of no other either
+	blind    bool                                       // nor of any other at which nothing answers
 	detail   []string
 	problems []string
 	seen     []string // processes and services
@@ -116,6 +116,7 @@ func (s *survey) image() {
 	services, errs := s.tree.services(nil)
 	for _, err := range errs {
 		s.problem("%v", err)
+		s.blind = true
 	}
 	rules := s.tree.savedRules()
 	for _, svc := range services {
@@ -132,6 +133,9 @@ func (s *survey) image() {
 		}
 		if svc.starts() {
 			s.add(made)
+		}
+		if len(svc.unclear) > 0 || made.partial { // it may open anything
+			s.blind = true
 		}
 	}
 	if program := s.tree.installed(); len(services) == 0 && program != "" {

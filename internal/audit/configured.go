@@ -21,10 +21,12 @@ func (t *tree) configured(s *service, users accounts, reach interfaces) (made *s
 	}
 	sure, maybe, err := s.options.listeners(made.version)
 	if err != nil {
+		made.partial = true
 		problems = append(problems, fmt.Sprintf("%s: %v", s.name, err))
 	}
 	for _, l := range sure {
 		if !l.addr.IsValid() {
+			made.partial = true
 			problems = append(problems, fmt.Sprintf("%s listens on %q, a name that is not looked up here", s.name, l.host))
 			continue
 		}

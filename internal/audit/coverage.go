@@ -60,11 +60,10 @@ func (s *survey) outcomes(list []exposure.Observation, a netip.Addr, t exposure.
 			o.NotScanned++
 		}
 	}
-	switch {
-	case o.Sum() > 0:
-	case s.blind || s.unknown[a][t]:
+	switch unseen := s.blind || s.unknown[a][t]; {
+	case unseen && o.Answered+o.NotScanned == 0: // one that is closed there says nothing of another
 		o.NotScanned++
-	default:
+	case o.Sum() == 0:
 		o.Closed++
 	}
 	return o

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +152,73 @@ func TestImages(t *testing.T) {
 				t.Errorf("got %s\nwant %s\n%q", got, tt.want, r.Problems)
 			}
 		})
+	}
+}
+
+// TestOtherUnits: a unit may start memcached and not be called after it.
+func TestOtherUnits(t *testing.T) {
+	t.Parallel()
+	const (
+		starts = "[Service]\nUser=cache\nExecStart=/usr/bin/memcached -l 10.0.0.1\n[Install]\nAlias=memcached.service\n"
+		unit   = "usr/lib/systemd/system/sessions.service"
+		system = "etc/systemd/system/"
+		seen   = "tcp 10.0.0.1:11211 open, complete"
+	)
+	for name, tt := range map[string]struct {
+		files files
+		want  string
+	}{
+		"another name":       {files{unit: starts}, seen},
+		"another template":   {files{"usr/lib/systemd/system/cache@.service": starts, system + "multi-user.target.wants/cache@1.service": "-> /usr/lib/systemd/system/cache@.service"}, seen},
+		"by a drop-in":       {files{unit: "[Service]\nExecStart=/bin/true\n", system + "sessions.service.d/x.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/memcached -u x -l 10.0.0.1\n"}, seen},
+		"an alias":           {files{unit: starts, system + "memcached.service": "-> /" + unit}, seen},
+		"an alias's drop-in": {files{unit: starts, system + "memcached.service": "-> /" + unit, system + "memcached.service.d/x.conf": "[Service]\nUser=root\n"}, "tcp 10.0.0.1:11211 open root, complete"},
+		"an alias is native": {files{unit: starts, system + "memcached.service": "-> /" + unit, confAt: "-u x -l 10.0.0.2"}, seen},
+		"a linked unit":      {files{"opt/mc.service": starts, system + "sessions.service": "-> /opt/mc.service"}, seen},
+		"and an init script": {files{unit: starts, confAt: "-u x -l 10.0.0.2"}, "tcp 10.0.0.1:11211 open, tcp 10.0.0.2:11211 open, complete"},
+		"in a shell":         {files{unit: "[Service]\nExecStart=/bin/sh -c 'exec memcached -l 10.0.0.1'\n"}, "incomplete"},
+		"by a shell's sign":  {files{unit: "[Service]\nExecStart=|/usr/bin/memcached -u x\n"}, "incomplete"},
+		"in a container":     {files{unit: "[Service]\nExecStart=/usr/bin/docker run --name memcached -p 11211:11211 memcached:1.6\n"}, "incomplete"},
+		"not to be read":     {files{unit: "\x00", programAt: ""}, "incomplete"},
+		"masked":             {files{unit: starts, system + "sessions.service": "-> /dev/null"}, "incomplete"}, // what is installed is started by nothing
+		"another program":    {files{unit: "[Service]\nExecStart=/usr/bin/memcached_exporter --address=memcached:11211\n", "etc/x": ""}, "incomplete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, other := tt.files[programAt]; !other {
+				tt.files[programAt] = program
+			}
+			r, got := image(t, tt.files)
+			if got != tt.want {
+				t.Errorf("got %s\nwant %s\n%q", got, tt.want, r.Problems)
+			}
+		})
+	}
+}
+
+// TestImageIsNotClosed: what could not be read is no reason to call anything
+// closed.
+func TestImageIsNotClosed(t *testing.T) {
+	t.Parallel()
+	const shell = "[Service]\nExecStart=/bin/sh -c 'exec memcached'\n"
+	for name, f := range map[string]files{
+		"a shell's script":   {unitAt: shell, programAt: program},
+		"elsewhere":          {"usr/lib/systemd/system/sessions.service": shell, programAt: program},
+		"no text":            {unitAt: rhelUnit, "etc/sysconfig/memcached": "\x00", programAt: program},
+		"a folder":           {unitAt: rhelUnit, "etc/sysconfig/memcached/x": "", programAt: program},
+		"a name":             {unitAt: debianUnit, confAt: "-u memcache -l cache.internal", programAt: program},
+		"another is at hand": {unitAt: debianUnit, confAt: "-u memcache -l 0.0.0.0,::", "etc/systemd/system/x.service": shell, programAt: program},
+	} {
+		r, _ := image(t, f)
+		for probe, fates := range r.Coverage.Fates {
+			closed, err := fates.Closed.Unpack(r.Coverage.Addresses)
+			if err != nil || slices.ContainsFunc(closed, func(b byte) bool { return b != 0 }) {
+				t.Errorf("%s: %s: closed %08b, %v", name, probe, closed, err)
+			}
+		}
+		if r.Status != exposure.Incomplete || r.Coverage.Outcomes.NotScanned == 0 {
+			t.Errorf("%s: %s, %+v", name, r.Status, r.Coverage.Outcomes)
+		}
 	}
 }
 

@@ -64,19 +64,20 @@ func units(processes []*process) []string {
 }
 
 // serviceOf finds what started a process: the unit of its control group, or
-// where it is in none, the service that wants one of its ports; nil for none.
+// where that starts something else, the service that wants one of its ports;
+// nil for none.
 func serviceOf(f *process, services []*service) *service {
-	if !f.mount || f.namespace != "" && f.unit == "" {
+	if !f.mount {
+		return nil
+	}
+	if i := slices.IndexFunc(services, func(svc *service) bool { return svc.name == f.unit }); i >= 0 {
+		return services[i]
+	}
+	if f.namespace != "" || memcachedUnit(f.unit) {
 		return nil
 	}
 	tcp, _, _ := parseOptions(f.args).ports(f.version)
 	for _, svc := range services {
-		if f.unit != "" {
-			if svc.name == f.unit {
-				return svc
-			}
-			continue
-		}
 		if port, _, _ := svc.options.ports(f.version); port == tcp && len(svc.unclear) == 0 && !svc.masked {
 			return svc
 		}
@@ -121,8 +122,8 @@ func (s *survey) compare(made *server, svc *service, f *process) {
 	made.process.Service = svc.name
 	made.evidence = append(made.evidence, svc.evidence()...)
 	made.notes = append(made.notes, svc.notes...)
-	if f.unit == "" {
-		made.notes = append(made.notes, fmt.Sprintf("It is in no control group of a unit; it is held against %s because of its port.", svc.name))
+	if f.unit != svc.name {
+		made.notes = append(made.notes, fmt.Sprintf("It is not in the control group of %s; it is held against %[1]s because of its port.", svc.name))
 	}
 	if !svc.starts() || f.blind {
 		made.notes = append(made.notes, fmt.Sprintf("What a restart by %s would change is not known: %s.", svc.name, why(svc)))

@@ -159,6 +159,20 @@ func TestMachines(t *testing.T) {
 			"tcp 192.0.2.2:11211 closed, udp 192.0.2.2:11211 closed, complete", "listen on 192.0.2.2, TCP port 11211, without credentials"},
 		"a start would not": {func(m *pretend) { m.tree[unitAt], m.tree[confAt] = debianUnit, "-u memcache -l 127.0.0.1" },
 			"complete", "memcached.service does not run; a start would expose nothing"},
+		"a restart of a unit of another name would expose it": {func(m *pretend) {
+			m.run(812, "memcached", "memcached -l 127.0.0.1", localTCP)
+			m.proc["812/cgroup"] = "0::/system.slice/sessions.service\n"
+			m.tree["etc/systemd/system/sessions.service"] = "[Service]\nExecStart=/usr/bin/memcached -u memcache -l 192.0.2.2\n"
+		}, "tcp 127.0.0.1:11211 open, complete", "listen on 192.0.2.2, TCP port 11211, without credentials"},
+		"a start of a unit of another name would expose it": {func(m *pretend) {
+			m.tree["etc/systemd/system/sessions.service"] = "[Service]\nExecStart=/usr/bin/memcached -u memcache -l 192.0.2.2\n"
+		}, "tcp 192.0.2.2:11211 closed, udp 192.0.2.2:11211 closed, complete", "listen on 192.0.2.2, TCP port 11211, without credentials"},
+		"a unit that starts another program": {func(m *pretend) {
+			m.run(812, "memcached", "memcached -l 127.0.0.1", localTCP)
+			m.proc["812/cgroup"] = "0::/system.slice/cron.service\n"
+			m.tree["etc/systemd/system/cron.service"] = "[Service]\nExecStart=/usr/sbin/cron\n"
+			m.tree[unitAt], m.tree[confAt] = debianUnit, "-u memcache -l 192.0.2.2"
+		}, "tcp 127.0.0.1:11211 open, complete", "held against memcached.service because of its port"},
 		"a restart would take it off the socket": {func(m *pretend) {
 			m.run(812, "memcached", "memcached -s /run/m.sock")
 			m.tree[unitAt], m.tree[confAt] = debianUnit, "-u memcache"

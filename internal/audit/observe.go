@@ -38,6 +38,7 @@ type server struct {
 	options  options
 	version  string
 	opened   []opened
+	partial  bool // it opens more than is known here
 	reach    interfaces
 	process  exposure.Process
 	inside   uint64 // the process ID that it reports itself, 0: not known

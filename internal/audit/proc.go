@@ -100,21 +100,22 @@ func (p proc) otherNetwork(pid int) string {
 	return "another"
 }
 
-// unitOf is the service in a control group, "" for none: a container's is
-// called after the container.
+// unitOf is the innermost service in a control group, "" for none: a container's
+// is called after the container.
 func unitOf(groups string) string {
+	unit := ""
 	for line := range strings.Lines(groups) { // hierarchy:controllers:path, cgroups(7)
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(f) != 3 || f[0] != "0" && f[1] != "name=systemd" {
 			continue
 		}
 		for part := range strings.SplitSeq(f[2], "/") {
-			if strings.HasSuffix(part, ".service") && memcachedUnit(part) {
-				return part
+			if startable(part) {
+				unit = part
 			}
 		}
 	}
-	return ""
+	return unit
 }
 
 // waiting are all sockets of the network of a process that wait for somebody.

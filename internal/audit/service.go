@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -48,31 +49,60 @@ func (s *service) origin() string {
 	return s.name
 }
 
-// services are all of them: the units, or what an init script would do where
-// there is no unit. also are units that are known to run.
+// services are all of them: the units, and what an init script would do where
+// no unit has its name. also are units that are known to run.
 func (t *tree) services(also []string) (list []*service, errs []error) {
 	names, enabled, errs := t.unitNames()
 	names = append(names, also...)
 	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		u, ok := t.loadUnit(name)
-		if !ok {
+	units := t.aliases(slices.Compact(names))
+	native := false
+	for _, name := range slices.Sorted(maps.Keys(units)) {
+		s := t.service(name, units[name])
+		if *t.spent > maxSpent {
+			return list, append(errs, fmt.Errorf("read %s: %w", name, errSpent))
+		}
+		if s == nil {
 			continue
 		}
-		s := &service{name: name, masked: true}
-		if !u.masked {
-			s = t.unitService(u)
-		}
-		if s == nil { // another program's
-			continue
-		}
-		s.enabled = enabled[name]
+		all := append([]string{name}, units[name]...)
+		native = native || slices.ContainsFunc(all, memcachedUnit)
+		s.enabled = slices.ContainsFunc(all, func(n string) bool { return enabled[n] })
 		list = append(list, s)
 	}
-	if len(list) == 0 {
-		list = t.initServices()
+	if native {
+		return list, errs
+	}
+	for _, s := range t.initServices() {
+		if !slices.ContainsFunc(list, func(unit *service) bool { return unit.reads(s.name) }) {
+			list = append(list, s)
+		}
 	}
 	return list, errs
+}
+
+// service is a unit that starts memcached, or may; nil for another's. The files
+// of others are not among those that the audit says it read.
+func (t *tree) service(name string, also []string) *service {
+	aside := t.aside()
+	u, ok := aside.loadUnit(name, also)
+	var s *service
+	switch {
+	case !ok:
+	case !u.masked:
+		s = aside.unitService(u)
+	case memcachedUnit(name):
+		s = &service{name: name, masked: true}
+	}
+	if s != nil {
+		maps.Copy(t.seen, aside.seen)
+	}
+	return s
+}
+
+// reads reports whether a file is one of those that say what the service starts.
+func (s *service) reads(file string) bool {
+	return slices.ContainsFunc(s.files, func(f source) bool { return f.name == file })
 }
 
 // execution is what the [Service] sections of a unit come to.
@@ -84,36 +114,6 @@ type execution struct {
 	dynamic     bool
 	private     bool
 	allow, deny []string
-}
-
-// unitService says what a unit starts; nil when that is not memcached.
-func (t *tree) unitService(u unit) *service {
-	s := &service{name: u.name.full}
-	for _, err := range u.errs {
-		s.doubt("%v", err)
-	}
-	x := s.execution(u)
-	if len(x.start) != 1 {
-		s.doubt("%s: it has %d ExecStart= lines", s.name, len(x.start))
-		return s
-	}
-	wanted := named(x.start[0])
-	t.environmentFiles(s, u.name, &x, wanted)
-	c, err := execStart(x.start[0], u.name, x.env)
-	if err != nil {
-		s.doubt("%s: ExecStart=: %v", s.name, err)
-		return s
-	}
-	if !t.starts(s, c) {
-		if u.name.prefix != "memcached" {
-			return nil
-		}
-		s.doubt("%s: what %s starts is not read", s.name, c.program)
-		return s
-	}
-	s.identify(x)
-	s.restrict(x)
-	return s
 }
 
 // execution takes in the settings file by file: an empty value begins a list

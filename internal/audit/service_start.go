@@ -9,6 +9,51 @@ import (
 	"strings"
 )
 
+// unitService says what a unit starts; nil when that is not memcached. Of one
+// that is called after memcached, or names it in its command, or could not be
+// read, that may be unclear.
+func (t *tree) unitService(u unit) *service {
+	s := &service{name: u.name.full}
+	for _, err := range u.errs {
+		s.doubt("%v", err)
+	}
+	x := s.execution(u)
+	if len(u.errs) == 0 && u.name.prefix != "memcached" && !slices.ContainsFunc(x.start, u.name.mentions) {
+		return nil
+	}
+	if len(x.start) != 1 {
+		s.doubt("%s: it has %d ExecStart= lines", s.name, len(x.start))
+		return s
+	}
+	wanted := named(x.start[0])
+	t.environmentFiles(s, u.name, &x, wanted)
+	c, err := execStart(x.start[0], u.name, x.env)
+	if err != nil {
+		s.doubt("%s: ExecStart=: %v", s.name, err)
+		return s
+	}
+	if !t.starts(s, c) {
+		s.doubt("%s: what %s starts is not read", s.name, c.program)
+		return s
+	}
+	s.identify(x)
+	s.restrict(x)
+	return s
+}
+
+// mentions reports whether memcached, or Debian's wrapper of it, is a word
+// anywhere in a command line.
+func (u unitName) mentions(value string) bool {
+	if expanded, err := u.expand(value); err == nil {
+		value = expanded
+	}
+	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n\r\"'`;&|()<>{}$=@!+", r) })
+	return slices.ContainsFunc(words, func(w string) bool {
+		w = strings.TrimLeft(w, "-:")
+		return isMemcached(w) || wraps(w)
+	})
+}
+
 // starts reads what a command starts into s; false when that is not memcached
 // as far as can be seen.
 func (t *tree) starts(s *service, c command) bool {

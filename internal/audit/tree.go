@@ -20,14 +20,18 @@ const (
 	maxBinary  = 32 << 20
 	maxEntries = 10_000 // in one folder
 	maxLinks   = 40     // as Linux: path_resolution(7)
+	maxSpent   = 256 << 20
+	perFile    = 4096 // what a file costs beside its bytes
+	perName    = 64   // what a name in a folder costs
 )
 
 // tree reads the files below a root as a process would see them whose root
 // that is: an absolute link starts there, and nothing leads out. os.Root holds
 // to that even when somebody changes the tree meanwhile.
 type tree struct {
-	root *os.Root
-	seen map[string]string // what became of each file, by name
+	root  *os.Root
+	seen  map[string]string // what became of each file, by name
+	spent *int64            // on texts and folders, of maxSpent
 }
 
 func openTree(folder string) (*tree, error) {
@@ -35,7 +39,23 @@ func openTree(folder string) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open root: %w", err)
 	}
-	return &tree{root: root, seen: map[string]string{}}, nil
+	return &tree{root: root, seen: map[string]string{}, spent: new(int64)}, nil
+}
+
+// aside is the same tree, that remembers for itself what became of its files.
+func (t *tree) aside() *tree {
+	return &tree{root: t.root, seen: map[string]string{}, spent: t.spent}
+}
+
+var errSpent = errors.New("its texts and folders together are larger than what is read of one system")
+
+// spend keeps count of what is read over and over: each file has its bound, but
+// there may be very many.
+func (t *tree) spend(n int) error {
+	if *t.spent += int64(n); *t.spent > maxSpent {
+		return errSpent
+	}
+	return nil
 }
 
 func (t *tree) close() { t.root.Close() }
@@ -46,6 +66,9 @@ func (t *tree) text(name string) (string, error) {
 	b, err := t.read(name, maxText)
 	if err == nil && bytes.IndexByte(b, 0) >= 0 {
 		err = fmt.Errorf("read %s: it is no text", name)
+	}
+	if spent := t.spend(perFile + len(b)); spent != nil && err == nil {
+		b, err = nil, fmt.Errorf("read %s: %w", name, spent)
 	}
 	t.note(name, err)
 	return string(b), err
@@ -187,6 +210,9 @@ func (t *tree) list(folder string) ([]string, error) {
 		return nil, fmt.Errorf("list %s: %w", folder, bare(err))
 	case len(names) > maxEntries:
 		return nil, fmt.Errorf("list %s: it holds more than %d names", folder, maxEntries)
+	}
+	if err := t.spend(perName * len(names)); err != nil {
+		return nil, fmt.Errorf("list %s: %w", folder, err)
 	}
 	slices.Sort(names)
 	return names, nil

@@ -22,6 +22,7 @@ func unitFolders() []string {
 // unit is a service unit with its drop-ins, in the order in which they count.
 type unit struct {
 	name   unitName
+	also   []string // its other names (Alias=), for its drop-ins
 	files  []unitFile
 	masked bool
 	errs   []error // of files that are there and could not be read
@@ -32,9 +33,10 @@ type unitFile struct {
 	settings []setting
 }
 
-// loadUnit reads a unit and its drop-ins. ok is false when there is none.
-func (t *tree) loadUnit(name string) (u unit, ok bool) {
-	u.name = newUnitName(name)
+// loadUnit reads a unit and its drop-ins, also those of its other names. ok is
+// false when there is none.
+func (t *tree) loadUnit(name string, also []string) (u unit, ok bool) {
+	u.name, u.also = newUnitName(name), also
 	fragment, ok := t.fragment(u.name)
 	if !ok {
 		return u, false
@@ -75,7 +77,9 @@ func (t *tree) fragment(u unitName) (string, bool) {
 // of every service, and /etc before /run before /usr.
 func (t *tree) dropIns(u *unit) []string {
 	found := map[string]string{}
-	for _, name := range []string{u.name.full, u.name.template(), "service"} {
+	names := []string{u.name.full}
+	names = append(names, u.also...)
+	for _, name := range append(names, u.name.template(), "service") {
 		if name == "" {
 			continue
 		}
@@ -101,8 +105,8 @@ func (t *tree) dropIns(u *unit) []string {
 	return files
 }
 
-// unitNames lists the services of memcached that there are: the units, and the
-// instances that something wants. enabled are those that something wants.
+// unitNames lists the services that there are: the units, and the instances
+// that something wants. enabled are those that something wants.
 func (t *tree) unitNames() (names []string, enabled map[string]bool, errs []error) {
 	found := map[string]bool{}
 	enabled = map[string]bool{}
@@ -113,7 +117,7 @@ func (t *tree) unitNames() (names []string, enabled map[string]bool, errs []erro
 		}
 		for _, n := range list {
 			switch {
-			case memcachedUnit(n):
+			case startable(n):
 				found[n] = true
 			case strings.HasSuffix(n, ".wants") || strings.HasSuffix(n, ".requires"):
 				wanted, err := t.list(path.Join(folder, n))
@@ -121,7 +125,7 @@ func (t *tree) unitNames() (names []string, enabled map[string]bool, errs []erro
 					errs = append(errs, err)
 				}
 				for _, w := range wanted {
-					if memcachedUnit(w) {
+					if startable(w) {
 						found[w], enabled[w] = true, true
 					}
 				}
@@ -131,8 +135,50 @@ func (t *tree) unitNames() (names []string, enabled map[string]bool, errs []erro
 	return slices.Sorted(maps.Keys(found)), enabled, errs
 }
 
-// memcachedUnit reports whether a name is that of a service, or an instance of
-// one, that may be memcached's. A template alone starts nothing.
-func memcachedUnit(name string) bool {
-	return strings.HasPrefix(name, "memcached") && strings.HasSuffix(name, ".service") && !strings.HasSuffix(name, "@.service")
+// aliases sorts names by the unit that they are names of. One whose file is a
+// link to the file of another unit is an alias of that (systemd.unit(5)).
+func (t *tree) aliases(names []string) map[string][]string {
+	units := map[string][]string{}
+	for _, name := range names {
+		if own := t.aliasOf(name); own != "" {
+			units[own] = append(units[own], name)
+		} else {
+			units[name] = append(units[name], nil...)
+		}
+	}
+	return units
 }
+
+// aliasOf is the unit that a name is an alias of, "" where it is a unit's own.
+// A link to a file that is in no folder of units is a unit of the link's name.
+func (t *tree) aliasOf(name string) string {
+	at, ok := t.fragmentFile(name)
+	base := path.Base(at)
+	if !ok || base == name || !startable(base) {
+		return ""
+	}
+	if own, ok := t.fragmentFile(base); !ok || own != at {
+		return ""
+	}
+	return base
+}
+
+// fragmentFile is the file of a unit, behind every link.
+func (t *tree) fragmentFile(name string) (string, bool) {
+	fragment, ok := t.fragment(newUnitName(name))
+	if !ok || t.masked(fragment) {
+		return "", false
+	}
+	at, err := t.resolve(fragment)
+	return at, err == nil
+}
+
+// startable reports whether a name is that of a service, or an instance of one.
+// A template alone starts nothing.
+func startable(name string) bool {
+	return strings.HasSuffix(name, ".service") && !strings.HasSuffix(name, "@.service")
+}
+
+// memcachedUnit reports whether a service is called after memcached. What such
+// a one starts is taken to be memcached where that is not known.
+func memcachedUnit(name string) bool { return startable(name) && strings.HasPrefix(name, "memcached") }
