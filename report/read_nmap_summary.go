@@ -31,7 +31,7 @@ func (n *nmapFile) conclude() {
 		s.Coverage.Outcomes = s.Coverage.Outcomes.Add(o)
 	}
 	s.Coverage.Planned = s.Coverage.Outcomes.Sum()
-	s.Coverage.Addresses = n.up + n.down() + n.skipped
+	s.Coverage.Addresses = max(n.total(), max(n.up, n.upBy())+n.down()) + n.skipped
 	for _, protocol := range []string{"tcp", "udp"} { // as when a sweep has one probe only
 		if !n.asked[protocol] && len(n.asked) > 0 {
 			s.Problems = append(s.Problems, "nmap did not ask port 11211 over "+protocol)
@@ -64,6 +64,8 @@ func (n *nmapFile) openQuestions() (list []string) {
 		add("nmap's file ends in the middle: nmap, or the writing of it, was cut off")
 	case n.stats.Finished.Exit == "error":
 		add("nmap ended with an error: %s", n.stats.Finished.Error)
+	case n.stats.Finished.Exit != "success":
+		add("nmap does not say that it came to its end")
 	}
 	if len(n.asked) == 0 {
 		add("nmap did not ask port 11211")
@@ -83,6 +85,14 @@ func (n *nmapFile) openQuestions() (list []string) {
 		n.notScanned(missing)
 		add("nmap counts %s more than it lists: --open leaves out those at which nothing is open", plural(missing, "host"))
 	}
+	switch counted, total := max(n.up, n.upBy())+n.down(), n.total(); {
+	case n.stats == nil:
+	case total > counted:
+		n.notScanned(total - counted)
+		add("nmap does not say what became of %s", plural(total-counted, "address"))
+	case total != n.upBy()+n.down() || n.up > n.upBy():
+		add("nmap's numbers do not add up: %s in all, %d up, %d down, %d listed", plural(total, "address"), n.upBy(), n.down(), n.up)
+	}
 	if n.unclear > 0 {
 		add("nmap does not say what became of %s", plural(n.unclear, "endpoint"))
 	}
@@ -100,6 +110,10 @@ func (n *nmapFile) count(probe string, o exposure.Outcomes) { n.probes[probe] = 
 
 func (n *nmapFile) down() uint64 { return n.hosts(func(h nmapHosts) string { return h.Down }) }
 func (n *nmapFile) upBy() uint64 { return n.hosts(func(h nmapHosts) string { return h.Up }) }
+
+func (n *nmapFile) total() uint64 {
+	return n.hosts(func(h nmapHosts) string { return h.Total })
+}
 
 // hosts is a number of the run's summary; 0 where there is none to be read.
 func (n *nmapFile) hosts(of func(nmapHosts) string) uint64 {

@@ -157,6 +157,39 @@ func FuzzReadNmap(f *testing.F) {
 	})
 }
 
+// TestNmapSummaryIsHeldAgainstItself: numbers that do not add up, or a run that
+// does not say that it came to its end, prove nothing.
+func TestNmapSummaryIsHeldAgainstItself(t *testing.T) {
+	t.Parallel()
+	const finished, hosts = `<finished time="1" exit="success"/>`, `<hosts up="1" down="0" total="1"/>`
+	for name, tt := range map[string]struct {
+		stats      string
+		notScanned uint64
+		problem    string // "": complete
+	}{
+		"as nmap writes it":   {finished + hosts, 0, ""},
+		"more in all":         {finished + `<hosts up="1" down="0" total="256"/>`, 255, "nmap does not say what became of 255 addresses"},
+		"fewer in all":        {finished + `<hosts up="1" down="0" total="0"/>`, 0, "nmap's numbers do not add up"},
+		"more listed than up": {finished + `<hosts up="0" down="0" total="0"/>`, 0, "nmap's numbers do not add up"},
+		"one down was added":  {finished + `<hosts up="0" down="1" total="1"/>`, 1, "1 address did not answer"},
+		"no numbers":          {finished, 0, "nmap's numbers do not add up"},
+		"no end":              {hosts, 0, "nmap does not say that it came to its end"},
+		"an end without exit": {`<finished time="1"/>` + hosts, 0, "nmap does not say that it came to its end"},
+		"another exit":        {`<finished time="1" exit="maybe"/>` + hosts, 0, "nmap does not say that it came to its end"},
+	} {
+		file := `<nmaprun start="1"><scaninfo type="syn" protocol="tcp" numservices="1" services="11211"/>` +
+			`<host><status state="up"/><address addr="192.0.2.1"/><ports><port protocol="tcp" portid="11211"><state state="closed" reason="reset"/></port></ports></host>` +
+			"<runstats>" + tt.stats + "</runstats></nmaprun>"
+		_, _, summary := readAll(t, []byte(file), lab)
+		if o := summary.Coverage.Outcomes; o.NotScanned != tt.notScanned || o.Closed != 1 {
+			t.Errorf("%s: %+v", name, o)
+		}
+		if complete := summary.Status == exposure.Complete; complete != (tt.problem == "") || !strings.HasPrefix(summary.Problems[0], tt.problem) {
+			t.Errorf("%s: %s, %q", name, summary.Status, summary.Problems)
+		}
+	}
+}
+
 // TestNmapLeavesNothingOpen: whatever nmap did not ask, or does not tell, makes
 // its file incomplete.
 func TestNmapLeavesNothingOpen(t *testing.T) {
@@ -164,14 +197,14 @@ func TestNmapLeavesNothingOpen(t *testing.T) {
 	const (
 		info = `<scaninfo type="syn" protocol="tcp" numservices="1001" services="22,11000-11999"/>`
 		host = `<host><status state="up"/><address addr="192.0.2.1"/><ports>%s</ports></host>`
-		end  = `<runstats><finished time="1" exit="%s" errormsg="killed"/><hosts up="%d" down="%d" total="3"/></runstats></nmaprun>`
+		end  = `<runstats><finished time="1" exit="%s" errormsg="killed"/><hosts up="%d" down="%d" total="%d"/></runstats></nmaprun>`
 	)
 	run := func(ports, exit string, up, down int) string {
 		text := `<nmaprun start="1">` + info
 		if ports != "" {
 			text += fmt.Sprintf(host, ports)
 		}
-		return text + fmt.Sprintf(end, exit, up, down)
+		return text + fmt.Sprintf(end, exit, up, down, up+down)
 	}
 	for name, tt := range map[string]struct {
 		file     string
