@@ -62,6 +62,8 @@ func (s server) speaks(dialect, only string) answer {
 			return yes
 		case (binding == only || binding == "proxy" && dialect == "binary") && s.hasUDP() == no:
 			return no
+		case dialect == "ascii" && o.Auth == AuthSASL && s.hasUDP() == no: // over TCP, -S takes the binary one alone
+			return no
 		}
 		return unknown
 	})
@@ -102,26 +104,30 @@ func (s server) mayHavePasswordDB() answer {
 	return unknown
 }
 
+// readsPasswords: with -S and -Y, a server asks for the latter's.
 func (s server) readsPasswords() answer {
 	return s.said(func(o *Observation) answer {
+		setting := o.Settings != nil && o.Settings.AuthEnabledASCII != nil
 		switch {
-		case o.Auth == AuthASCII:
+		case o.Auth == AuthASCII, setting && *o.Settings.AuthEnabledASCII != "no":
 			return yes
-		case o.Settings == nil || o.Settings.AuthEnabledASCII == nil:
-			return unknown
-		case *o.Settings.AuthEnabledASCII == "no":
+		case setting, o.Auth == AuthSASL:
 			return no
 		}
-		return yes
+		return unknown
 	})
 }
 
-// hasUDP: a -l with a port of its own makes the setting worthless.
+// hasUDP: a -l with a port of its own makes the setting worthless. From 1.5.20
+// on, memcached refuses to start with both -S and -U.
 func (s server) hasUDP() answer {
 	if s.answersOverUDP() == yes {
 		return yes
 	}
 	return s.said(func(o *Observation) answer {
+		if r, ok := ParseRelease(o.version()); ok && o.Auth == AuthSASL && !r.Before(1, 5, 20) {
+			return no
+		}
 		if o.Settings == nil || o.Settings.UDPPort == nil || listensOnOwnPort(o) {
 			return unknown
 		}
