@@ -137,7 +137,6 @@ func TestForeignErrors(t *testing.T) {
 		{"bad factor", csv("75.21", "NaN"), "line 3: response_size 1053, amplification", exposure.Vantage{}},
 		{"bad server time", csv("2022-08-21 10:39:21", "x"), `line 3: time "x"`, exposure.Vantage{}},
 		{"another report", csv("memcached", "redis"), `line 3: tag "redis": want memcached`, exposure.Vantage{}},
-		{"a row twice", rows[0] + rows[1] + rows[2] + rows[1], "line 4: finding: ms-", exposure.Vantage{}},
 	} {
 		out, err := func() ([]byte, error) {
 			var b bytes.Buffer

@@ -16,8 +16,8 @@ import (
 )
 
 // shadowserverFile reads Shadowserver's scan_memcached, of any year: columns
-// are known by their names. Rows that stand together and are about the same
-// address and port make one host.
+// are known by their names. Rows about the same address and port make one host,
+// wherever they stand.
 type shadowserverFile struct {
 	*foreign
 	in      *rationed
@@ -26,6 +26,7 @@ type shadowserverFile struct {
 	columns map[string]int
 	line    int               // of the row read last
 	next    *shadowserverSeen // a row that was read ahead
+	merged  uint64            // rows about an endpoint of which another row is later
 	partly  bool              // a row says that the sweep did not ask everything
 }
 
@@ -95,25 +96,19 @@ func readShadowserver(r io.Reader, name string, limit int, from exposure.Vantage
 }
 
 func (s *shadowserverFile) findings(yield func(exposure.Finding, error) bool) {
-	for s.next != nil {
-		first := *s.next
-		host := exposure.Host{Addr: first.ip}
-		for s.next != nil && s.next.ip == first.ip && s.next.port == first.port && s.next.none == first.none {
-			host.Observations = append(host.Observations, s.next.o)
-			if err := s.advance(); err != nil {
-				yield(exposure.Finding{}, err)
-				return
-			}
-			if len(host.Observations) == 2 { // TCP and UDP
-				break
-			}
-		}
-		if first.none {
-			continue
+	servers, err := s.collect()
+	if err != nil {
+		yield(exposure.Finding{}, err)
+		return
+	}
+	for _, rows := range servers {
+		host := exposure.Host{Addr: rows[0].ip}
+		for _, row := range rows {
+			host.Observations = append(host.Observations, row.o)
 		}
 		f, ok, err := s.judge(host)
 		if err != nil {
-			err = s.fail(first.line, err)
+			err = s.fail(rows[0].line, err)
 		}
 		if (ok || err != nil) && !yield(f, err) {
 			return
@@ -122,12 +117,46 @@ func (s *shadowserverFile) findings(yield func(exposure.Finding, error) bool) {
 	s.conclude()
 }
 
+// collect reads every row, and sorts them by address and port, in the order in
+// which these come first. What they hold is held in memory: rows of several
+// days, put into one file, may be about the same anywhere. Of two about one
+// endpoint the later one counts.
+func (s *shadowserverFile) collect() (servers [][]*shadowserverSeen, err error) {
+	place := map[netip.AddrPort]int{}
+	for ; s.next != nil && err == nil; err = s.advance() {
+		row := s.next
+		if row.none {
+			continue
+		}
+		at := netip.AddrPortFrom(row.ip, row.port)
+		i, known := place[at]
+		if !known {
+			i, place[at] = len(servers), len(servers)
+			servers = append(servers, nil)
+		}
+		same := slices.IndexFunc(servers[i], func(other *shadowserverSeen) bool { return other.o.Transport == row.o.Transport })
+		switch {
+		case same < 0:
+			servers[i] = append(servers[i], row)
+			continue
+		case !row.at.Before(servers[i][same].at):
+			servers[i][same] = row
+		}
+		s.merged++
+	}
+	return servers, err
+}
+
 // conclude: the format does not say what was asked, so nothing follows from
 // what it does not list.
 func (s *shadowserverFile) conclude() {
 	*s.stored.summary = Summary{Status: exposure.Incomplete, Problems: []string{
 		"shadowserver lists what it found, and not what it asked: what is not in this report was not seen to be closed",
 	}}
+	if s.merged > 0 {
+		s.stored.summary.Problems = append(s.stored.summary.Problems,
+			plural(s.merged, "row")+" left out: later ones are about the same addresses and ports")
+	}
 	if s.partly {
 		s.stored.summary.Problems = append(s.stored.summary.Problems, "its rows say that the sweep did not ask everything")
 	}

@@ -39,6 +39,36 @@ func TestReadShadowserver(t *testing.T) {
 	}
 }
 
+// TestShadowserverRowsApart: rows about one server need not stand together, and
+// of two about one endpoint the later one counts, wherever it stands.
+func TestShadowserverRowsApart(t *testing.T) {
+	t.Parallel()
+	const file = "timestamp,ip,protocol,port,tag,version\n" +
+		"2026-01-02 00:00:00,192.0.2.1,tcp,11211,memcached,1.6.2\n" +
+		"2026-01-02 00:00:01,192.0.2.2,udp,11211,memcached,1.4.15\n" +
+		"2026-01-02 00:00:02,192.0.2.1,udp,11211,memcached,1.6.2\n" +
+		"2026-01-01 00:00:00,192.0.2.1,tcp,11211,memcached,1.6.1\n" +
+		"2026-01-03 00:00:00,192.0.2.1,tcp,11211,memcached,1.6.3\n" +
+		"2026-01-03 00:00:00,192.0.2.1,tcp,11311,memcached,1.6.9\n"
+	findings, _, summary := readAll(t, []byte(file), exposure.Vantage{})
+	var got []string
+	for _, f := range findings {
+		for _, o := range exposed(&f) {
+			got = append(got, seen(f)+" "+*o.Version)
+		}
+	}
+	want := []string{
+		"192.0.2.1 reflector open open 1.6.2", "192.0.2.1 reflector open open 1.6.3",
+		"192.0.2.2 reflector - open 1.4.15", "192.0.2.1 open open - 1.6.9",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if p := summary.Problems; len(p) != 2 || !strings.HasPrefix(p[1], "2 rows left out") {
+		t.Errorf("problems %q", p)
+	}
+}
+
 func FuzzReadShadowserver(f *testing.F) {
 	header := []byte(`"` + strings.Join(shadowserverColumns(), `","`) + "\"\n")
 	f.Add(bytes.TrimPrefix(whole().write(f, "shadowserver", Options{}), header))
