@@ -53,9 +53,9 @@ func Systems() []string {
 
 // Remedy says how to close what f exposes on one kind of system, one of
 // Systems, and still let clients in (see ParseClients; none: the host alone).
-// It is empty where there is nothing to change. It rests on addresses, ports
-// and release numbers: nothing that a server said in words gets into it, nor
-// what a stored report calls its fix.
+// It is empty where there is nothing to change. It rests on addresses, ports,
+// release numbers, and the name of the unit that an audit saw: nothing that a
+// server said in words gets into it, nor what a stored report calls its fix.
 func Remedy(f *Finding, name string, clients []netip.Prefix) []Fix {
 	x := exposedBy(f)
 	x.clients, x.run = clients, true

@@ -2,24 +2,34 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // configured changes the options in a file that memcached's unit reads. Where
-// clients need TCP, the unit is told who they are: memcached cannot be.
-func (x exposed) configured(where string, edit func(options []string) []string) []Fix {
+// clients need TCP, the unit is told who they are: memcached cannot be. own are
+// the lines that end the script, before it changes anything, where the file is
+// another server's.
+func (x exposed) configured(where string, own []string, edit func(options []string) []string) []Fix {
 	if !x.stock {
 		return nil
 	}
-	var list []Fix
-	if options := x.options(); len(options) > 0 {
-		list = append(list,
-			Fix{Title: x.aim() + " (" + where + "), now and after a reboot", Lines: edit(options)},
-			Fix{Title: "Restart it, which empties the cache and ends its connections, and see what it listens on", Lines: x.restart()},
-		)
+	if _, ok := x.instance(); !ok {
+		return x.dropIn() // nobody knows which file it reads
 	}
-	if x.reachable && len(x.clients) > 0 {
-		list = append(list, fixSystemd(x)...)
+	var list []Fix
+	options, filtered := x.options(), x.reachable && len(x.clients) > 0
+	switch {
+	case len(options) > 0:
+		list = append(list, Fix{Title: x.aim() + " (" + where + "), now and after a reboot", Lines: slices.Concat(own, edit(options))})
+	case len(own) > 0 && filtered:
+		list = append(list, Fix{Title: "See that the unit is that of the server (" + where + ")", Lines: own})
+	}
+	if filtered { // before the restart: it must hold as soon as it listens again
+		list = append(list, x.dropIn()...)
+	}
+	if len(options) > 0 {
+		list = append(list, Fix{Title: "Restart it, which empties the cache and ends its connections, and see what it listens on", Lines: x.restart()})
 	}
 	return list
 }

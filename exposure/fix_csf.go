@@ -27,9 +27,14 @@ func fixCSF(x exposed) []Fix {
 	lines = nil
 	for transport, port := range x.endpoints {
 		lines = append(lines, fmt.Sprintf(
-			`sed -i -E '/^%s6?_IN *=/ { :a; s/([",])%d([",])/\1\2/; ta; s/,,+/,/g; s/",/"/; s/,"/"/ }' %s`,
+			`sed -i -E '/^[[:space:]]*%s6?_IN[[:space:]]*=/ { :a; s/([",])[[:space:]]*%d[[:space:]]*([",])/\1\2/; ta; s/,,+/,/g; s/",/"/; s/,"/"/ }' %s`,
 			strings.ToUpper(string(transport)), port, file))
 	}
-	lines = append(lines, "grep -E '^(TCP|UDP)6?_IN' "+file+"  # a range of ports may still hold it", "csf -r")
+	lines = append(lines, "csf -r")
+	for transport, port := range x.endpoints {
+		lines = append(lines, fmt.Sprintf(
+			`awk -F '"' '/^[[:space:]]*%s6?_IN[[:space:]]*=/ { n = split($2, list, ","); for (i = 1; i <= n; i++) { k = split(list[i], ends, ":"); if (ends[1] + 0 <= %[2]d && %[2]d <= ends[k] + 0) held = 1 } } END { exit held }' %[3]s || { echo "%[3]s still lets %[1]s port %[2]d in, by a range of ports: narrow it by hand, then csf -r" >&2; exit 1; }`,
+			strings.ToUpper(string(transport)), port, file))
+	}
 	return append(list, Fix{Title: "Take the port off the lists that ConfigServer Firewall lets in, and restart it", Lines: lines})
 }

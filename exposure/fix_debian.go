@@ -9,11 +9,16 @@ import (
 // line. Of several -U the last one counts, but every -l adds an address, so
 // an existing -l line must go when there is a new one. A # starts a comment.
 func fixDebian(x exposed) []Fix {
-	const file = "/etc/memcached.conf"
+	name, ok := x.instance()
+	file := "/etc/memcached.conf"
+	if name != "" {
+		file = "/etc/memcached_" + name + ".conf"
+	}
 	if x.run {
-		return x.configured("Debian, Ubuntu", func(options []string) []string {
+		const text = `sed -E 's/#.*//; /^[[:space:]]*-/ !d'`
+		return x.configured("Debian, Ubuntu", x.ownFile(file, text, "11211"), func(options []string) []string {
 			return []string{
-				"# A second instance reads /etc/memcached_NAME.conf instead.",
+				apart(file, text),
 				backup(file),
 				endLine(file),
 				fmt.Sprintf(`sed -i -E '/^[[:space:]]*-/ { s/(^|[[:space:]])%s//g; T; /^[[:space:]]*$/ d }' %s`, setAnew(options), file),
@@ -22,7 +27,7 @@ func fixDebian(x exposed) []Fix {
 		})
 	}
 	options := x.options()
-	if !x.stock || len(options) == 0 {
+	if !x.stock || !ok || len(options) == 0 {
 		return nil
 	}
 	lines := []string{"# Instead of every -U line in this file; of several, the last counts."}

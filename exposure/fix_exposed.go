@@ -2,9 +2,11 @@ package exposure
 
 import (
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // exposed is what a remedy needs to know of a finding: what is open on which
@@ -15,15 +17,16 @@ type exposed struct {
 	run      bool           // the lines are to be run as they are, not to be read
 	udp, tcp []uint16       // the ports that answered, or are on in the settings
 
-	stock       bool // it is memcached itself, so memcached's options apply
-	udpOn       bool // UDP answers, or its settings say that it is on
-	reachable   bool // TCP answers, in whatever way
-	open        bool // TCP answers without credentials
-	openInTLS   bool // and that inside TLS
-	clear       bool // TCP answers without TLS, with or without credentials
-	binaryOnly  bool // TCP answers nothing but the binary protocol
-	bypassed    bool // credentials are on, and a listener's proto[...] bypasses them
-	bothFamily  bool // it listens on IPv4 and IPv6 alike
+	stock       bool     // it is memcached itself, so memcached's options apply
+	udpOn       bool     // UDP answers, or its settings say that it is on
+	reachable   bool     // TCP answers, in whatever way
+	open        bool     // TCP answers without credentials
+	openInTLS   bool     // and that inside TLS
+	clear       bool     // TCP answers without TLS, with or without credentials
+	binaryOnly  bool     // TCP answers nothing but the binary protocol
+	bypassed    bool     // credentials are on, and a listener's proto[...] bypasses them
+	bothFamily  bool     // it listens on IPv4 and IPv6 alike
+	services    []string // the units that start it, of an audit
 	release     Release
 	releaseSeen bool
 }
@@ -49,6 +52,7 @@ func exposedBy(f *Finding) exposed {
 			x.udp = with(x.udp, port)
 		}
 		x.udpOn = x.udpOn || memcached && (o.Transport == UDP || udpSet)
+		x.startedBy(o, memcached)
 		x.bothFamily = x.bothFamily || f.repliedBeside(o)
 		if o.Settings != nil && o.Settings.Inter != nil {
 			x.bothFamily = x.bothFamily || readInter(*o.Settings.Inter).bothFamily
@@ -123,6 +127,28 @@ func (x exposed) aim() string {
 // answered, and those that are on by the server's own settings.
 func Exposed(f *Finding) iter.Seq2[Transport, uint16] { return exposedBy(f).endpoints }
 
+// ListensOnBoth reports whether what f exposes is known to listen on IPv4 and
+// IPv6 alike.
+func ListensOnBoth(f *Finding) bool { return exposedBy(f).bothFamily }
+
+// label is what tells the files for a host's endpoints from one another, such
+// as udp-11211-tcp-11211. A long list, which no file could be named by, is
+// its first endpoint and a digest of all.
+func (x exposed) label() string {
+	var words []string
+	for transport, port := range x.endpoints {
+		words = append(words, fmt.Sprintf("%s-%d", transport, port))
+	}
+	slices.Sort(words)
+	all := strings.Join(words, "-")
+	if len(words) <= 8 {
+		return all
+	}
+	digest := fnv.New64a()
+	digest.Write([]byte(all))
+	return fmt.Sprintf("%s-and-%016x", words[0], digest.Sum64())
+}
+
 // endpoints are the pairs of transport and port to close, UDP first.
 func (x exposed) endpoints(yield func(Transport, uint16) bool) {
 	for _, port := range x.udp {
@@ -139,7 +165,7 @@ func (x exposed) endpoints(yield func(Transport, uint16) bool) {
 
 // restart makes a change count and shows what the server listens on since.
 func (x exposed) restart() []string {
-	lines := []string{"systemctl restart memcached"}
+	lines := []string{"systemctl restart " + strings.TrimSuffix(x.unit(), ".service")}
 	return append(lines, x.listening()...)
 }
 
@@ -160,10 +186,15 @@ func (x exposed) families() []family {
 	return list
 }
 
+// ports are those to close, of either transport, in order.
+func (x exposed) ports() []uint16 {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp))))
+}
+
 // listening shows who listens on the exposed ports.
 func (x exposed) listening() []string {
 	var lines []string
-	for _, port := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp)))) {
+	for _, port := range x.ports() {
 		lines = append(lines, fmt.Sprintf("ss -lntup 'sport = :%d'", port))
 	}
 	return lines

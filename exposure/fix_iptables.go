@@ -1,42 +1,38 @@
 package exposure
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// fixIptables lets nobody else in. It is a chain of its own, in one file for
+// fixIptables lets nobody else in. It is a chain of its own for each endpoint,
+// so that closing another one of the host leaves it there, in one file for
 // iptables-restore and ip6tables-restore, so that all of it holds at once or
 // not at all; it accepts nothing, and leaves what it does not drop to the rules
 // that are there. Of TCP it drops what opens a connection: those that are open
 // stay, and no connection tracking is needed. The rules do not name the host's
 // address: behind NAT it is not the one that was scanned.
 func fixIptables(x exposed) []Fix {
-	const chain, folder = "MEMCACHED-EXPOSURE", "/etc/iptables"
-	const file = folder + "/memcached-exposure.rules"
-	lines := []string{
-		"*filter", ":" + chain + " - [0:0]", "-I INPUT 1 -j " + chain, "-A " + chain + " -i lo -j RETURN",
+	const folder = "/etc/iptables"
+	families := x.families()
+	file := folder + "/memcached-exposure-" + x.label()
+	if len(families) == 1 {
+		file += "-" + families[0].nft
 	}
-	lines = append(lines, x.forgery()...)
+	file += ".rules"
+	lines := append([]string{"*filter"}, x.forgery()...)
+	var chains []string
 	for transport, port := range x.endpoints {
-		for _, p := range x.clients {
-			lines = append(lines, fmt.Sprintf("%s -A %s -s %s -p %s --dport %d -j RETURN", familyOf(p).ruleOption, chain, p, transport, port))
-		}
-		if len(x.clients) == 0 && transport == TCP {
-			f := x.families()[0]
-			lines = append(lines, fmt.Sprintf("# For each network that clients are in: %s -A %s -s %s -p %s --dport %d -j RETURN",
-				f.ruleOption, chain, f.example, transport, port))
-		}
-	}
-	for transport, port := range x.endpoints {
-		opening := ""
-		if transport == TCP {
-			opening = " --syn"
-		}
-		lines = append(lines, fmt.Sprintf("-A %s -p %s --dport %d%s -j DROP", chain, transport, port, opening))
+		chain := fmt.Sprintf("MEMCACHED-%s-%d", strings.ToUpper(string(transport)), port)
+		chains = append(chains, chain)
+		lines = append(lines, x.iptablesChain(chain, transport, port)...)
 	}
 	var load []string
-	for _, f := range x.families() {
-		load = append(load,
-			fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain),
-			fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
+	for _, f := range families {
+		for _, chain := range chains {
+			load = append(load, fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain))
+		}
+		load = append(load, fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
 	}
 	return []Fix{
 		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
@@ -47,4 +43,22 @@ func fixIptables(x exposed) []Fix {
 			"service iptables save; service ip6tables save  # RHEL, CentOS: package iptables-services",
 		}},
 	}
+}
+
+// iptablesChain closes one endpoint to all but clients.
+func (x exposed) iptablesChain(chain string, transport Transport, port uint16) []string {
+	lines := []string{":" + chain + " - [0:0]", "-I INPUT 1 -j " + chain, "-A " + chain + " -i lo -j RETURN"}
+	for _, p := range x.clients {
+		lines = append(lines, fmt.Sprintf("%s -A %s -s %s -p %s --dport %d -j RETURN", familyOf(p).ruleOption, chain, p, transport, port))
+	}
+	opening := ""
+	if transport == TCP {
+		opening = " --syn"
+	}
+	if transport == TCP && len(x.clients) == 0 {
+		f := x.families()[0]
+		lines = append(lines, fmt.Sprintf("# For each network that clients are in: %s -A %s -s %s -p %s --dport %d -j RETURN",
+			f.ruleOption, chain, f.example, transport, port))
+	}
+	return append(lines, fmt.Sprintf("-A %s -p %s --dport %d%s -j DROP", chain, transport, port, opening))
 }

@@ -16,6 +16,9 @@ func fixKubernetes(x exposed) []Fix {
 		"apiVersion: networking.k8s.io/v1",
 		"kind: NetworkPolicy",
 		"metadata:",
+		"  # Policies add up, and this one allows every port but those that it closes: a second",
+		"  # one for the same pods lets everyone in to these again. One policy for each set of",
+		"  # pods, then, under a name of its own: applying another of this name replaces it.",
 		"  name: memcached-exposure",
 		"  # namespace: the one that the pods are in",
 		"spec:",
@@ -53,6 +56,7 @@ func fixKubernetes(x exposed) []Fix {
 	}
 	return []Fix{
 		{Title: "Let " + whom + " in, by a NetworkPolicy (endPort: Kubernetes 1.25, and a network plugin that knows it)", File: file, Lines: lines},
+		{Title: "See that no other policy selects the same pods, and that none of this name closes other ports: it would be replaced", Lines: []string{"kubectl get networkpolicy -o yaml"}},
 		{Title: "Apply it, once or again", Lines: []string{"kubectl apply -f " + file}},
 	}
 }

@@ -251,7 +251,7 @@ func TestNftablesStays(t *testing.T) {
 	s := newSandbox(t)
 	written(t, s.etc("nftables.conf"), "#!/usr/sbin/nft -f\nflush ruleset")
 	got := s.twice("set -e\n"+strings.Join(keep.Lines, "\n"), "nftables.conf")
-	if want := `include "` + filepath.Join(s.dir, "etc/nftables.d/memcached.nft") + `"`; strings.Count(got, want) != 1 {
+	if want := `include "` + filepath.Join(s.dir, "etc/nftables.d/memcached-tcp-11211-udp-11211.nft") + `"`; strings.Count(got, want) != 1 {
 		t.Errorf("%q is not there once:\n%s", want, got)
 	}
 }

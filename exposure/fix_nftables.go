@@ -6,43 +6,46 @@ import (
 	"strings"
 )
 
-// fixNftables is a table of its own, so that it works beside any rules that
-// are there: what it accepts other tables may still drop, and what it drops is
-// gone. An inet table holds for IPv4 and IPv6. The file starts by taking away
-// the table that it may have made before, so that it can be loaded again; all
-// of that is one transaction. Of TCP it drops what opens a connection: those
-// that are open stay, and no connection tracking is needed.
+// fixNftables is a table of its own for each endpoint, so that it works beside
+// any rules that are there, those for another endpoint of the host too: what it
+// accepts other tables may still drop, and what it drops is gone. An inet table
+// holds for IPv4 and IPv6. The file starts each by taking away the table that it
+// may have made before, so that it can be loaded again; all of that is one
+// transaction. Of TCP it drops what opens a connection: those that are open
+// stay, and no connection tracking is needed.
 func fixNftables(x exposed) []Fix {
-	const folder, file = "/etc/nftables.d", "/etc/nftables.d/memcached.nft"
-	lines := []string{
-		"table inet memcached_exposure",
-		"delete table inet memcached_exposure",
-		"table inet memcached_exposure {",
-		"\tchain input {",
-		"\t\ttype filter hook input priority -10; policy accept;",
-		"\t\tiifname \"lo\" accept",
-	}
-	for _, line := range x.forgery() {
-		lines = append(lines, "\t\t"+line)
-	}
+	const folder = "/etc/nftables.d"
+	file := folder + "/memcached-" + x.label() + ".nft"
+	lines := x.forgery()
 	for transport, port := range x.endpoints {
-		lines = append(lines, x.nftClients(transport, port)...)
-	}
-	for transport, port := range x.endpoints {
-		opening := ""
-		if transport == TCP {
-			opening = " tcp flags & (fin | syn | rst | ack) == syn"
-		}
-		lines = append(lines, fmt.Sprintf("\t\t%s dport %d%s drop", transport, port, opening))
+		lines = append(lines, x.nftTable(transport, port)...)
 	}
 	return []Fix{
 		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
-		{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: append(lines, "\t}", "}")},
+		{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: lines},
 		{Title: "Load it, once or again", Lines: []string{"nft -f " + file}},
 		{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{
 			fmt.Sprintf(`grep -qxF 'include "%s"' /etc/nftables.conf || printf '\ninclude "%s"\n' >>/etc/nftables.conf`, file, file),
 		}},
 	}
+}
+
+// nftTable closes one endpoint to all but clients.
+func (x exposed) nftTable(transport Transport, port uint16) []string {
+	name, opening := fmt.Sprintf("table inet memcached_exposure_%s_%d", transport, port), ""
+	if transport == TCP {
+		opening = " tcp flags & (fin | syn | rst | ack) == syn"
+	}
+	lines := []string{
+		name,
+		"delete " + name,
+		name + " {",
+		"\tchain input {",
+		"\t\ttype filter hook input priority -10; policy accept;",
+		"\t\tiifname \"lo\" accept",
+	}
+	lines = append(lines, x.nftClients(transport, port)...)
+	return append(lines, fmt.Sprintf("\t\t%s dport %d%s drop", transport, port, opening), "\t}", "}")
 }
 
 // nftClients are the rules that let clients in at one endpoint.

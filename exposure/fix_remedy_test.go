@@ -62,15 +62,15 @@ func TestRemedyLetsClientsIn(t *testing.T) {
 		clients      []netip.Prefix
 		want, refuse string
 	}{
-		{"iptables of IPv4", reflecting(), "iptables", four, "\n-4 -A MEMCACHED-EXPOSURE -s 10.0.0.0/24 -p udp --dport 11211 -j RETURN\n", "ip6tables-restore"},
+		{"iptables of IPv4", reflecting(), "iptables", four, "\n-4 -A MEMCACHED-UDP-11211 -s 10.0.0.0/24 -p udp --dport 11211 -j RETURN\n", "ip6tables-restore"},
 		{"iptables of both", reflecting(), "iptables", both, "ip6tables-restore --noflush", ""},
-		{"iptables of the other", reflecting(), "iptables", six, "\n-6 -A MEMCACHED-EXPOSURE -s fd00::/64", "\n-4 -A"},
+		{"iptables of the other", reflecting(), "iptables", six, "\n-6 -A MEMCACHED-UDP-11211 -s fd00::/64", "\n-4 -A"},
 		{"IPv6 first", judgeAt("2001:db8::7", tcpSeen(Open)), "iptables", six, "ip6tables-restore", "#     iptables-restore"},
 		{"nothing is opened", reflecting(), "iptables", both, "-j RETURN", "-j ACCEPT"},
 		{"nftables", reflecting(), "nftables", both, "ip6 saddr { fd00::/64 } udp dport 11211 accept", "For each network"},
 		{"systemd", reflecting(), "systemd", both, "IPAddressAllow=fd00::/64\n", "10.0.0.0/24\n#"},
 		{"debian keeps -l", reflecting(), "debian", both, "cat >/etc/systemd/system/memcached.service.d/exposure.conf <<'END'\n[Service]\n", "-l 127.0.0.1"},
-		{"debian without UDP leaves the file alone", judge(tcpSeen(Open)), "debian", both, "IPAddressDeny=any", "/etc/memcached.conf"},
+		{"debian without UDP leaves the file alone", judge(tcpSeen(Open)), "debian", both, "IPAddressDeny=any", "sed -i"},
 		{"debian with UDP alone", judge(udpSeen(Open)), "debian", both, "'-U 0'", "IPAddressDeny"},
 		{"rhel keeps -l", reflecting(), "rhel", both, ` -U 0"/`, "-l 127.0.0.1"},
 		{"rhel without clients", reflecting(), "rhel", nil, ` -U 0 -l 127.0.0.1"/`, "IPAddressDeny"},

@@ -7,7 +7,19 @@ func fixSystemd(x exposed) []Fix {
 	if !x.stock {
 		return nil
 	}
-	const unit = "memcached.service"
+	list := x.dropIn()
+	if x.run && !x.unitSeen() {
+		list = append([]Fix{{
+			Title: "See that " + stockUnit + " is what listens there: another instance is memcached@NAME.service, and its drop-in goes into the folder of that name",
+			Lines: append(x.listening(), "systemctl show -p MainPID "+stockUnit),
+		}}, list...)
+	}
+	return list
+}
+
+// dropIn is the filter, for the unit that starts it.
+func (x exposed) dropIn() []Fix {
+	unit := x.unit()
 	lines := []string{"[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost"}
 	for _, p := range x.clients {
 		lines = append(lines, "IPAddressAllow="+p.String())
@@ -21,6 +33,10 @@ func fixSystemd(x exposed) []Fix {
 		"#User=memcache",
 		"#User=memcached",
 	)
+	title := "Make the drop-in count, without a restart"
+	if !x.unitSeen() {
+		title += "; an instance is memcached@NAME.service"
+	}
 	return []Fix{
 		{
 			Title: "Let only " + x.whom() + " in, whatever its configuration says, now and after a reboot",
@@ -28,7 +44,7 @@ func fixSystemd(x exposed) []Fix {
 			Lines: lines,
 		},
 		{
-			Title: "Make the drop-in count, without a restart; an instance is memcached@NAME.service",
+			Title: title,
 			Lines: []string{"systemctl daemon-reload", "systemctl show -p IPAddressAllow -p IPAddressDeny " + unit},
 		},
 	}

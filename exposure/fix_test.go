@@ -33,8 +33,8 @@ func TestFixOfAReflector(t *testing.T) {
 		{"debian", []string{"-U 0", "-l 127.0.0.1", "systemctl restart memcached", "ss -lntup 'sport = :11211'"}},
 		{"rhel", []string{`OPTIONS="-U 0 -l 127.0.0.1"`, "systemctl restart memcached"}},
 		{"systemd", []string{"[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost", "#User=memcache", "#User=memcached", "systemctl daemon-reload"}},
-		{"iptables", []string{"-A MEMCACHED-EXPOSURE -p udp --dport 11211 -j DROP", "-A MEMCACHED-EXPOSURE -p tcp --dport 11211 --syn -j DROP", "iptables-restore --noflush /etc/iptables/memcached-exposure.rules"}},
-		{"nftables", []string{"mkdir -p /etc/nftables.d", "delete table inet memcached_exposure", "\t\tudp dport 11211 drop", "\t\ttcp dport 11211 tcp flags & (fin | syn | rst | ack) == syn drop", "nft -f /etc/nftables.d/memcached.nft"}},
+		{"iptables", []string{"-A MEMCACHED-UDP-11211 -p udp --dport 11211 -j DROP", "-A MEMCACHED-TCP-11211 -p tcp --dport 11211 --syn -j DROP", "iptables-restore --noflush /etc/iptables/memcached-exposure-tcp-11211-udp-11211-ip.rules"}},
+		{"nftables", []string{"mkdir -p /etc/nftables.d", "delete table inet memcached_exposure_udp_11211", "\t\tudp dport 11211 drop", "\t\ttcp dport 11211 tcp flags & (fin | syn | rst | ack) == syn drop", "nft -f /etc/nftables.d/memcached-tcp-11211-udp-11211.nft"}},
 		{"csf", []string{"csf -r"}},
 	} {
 		got := fixFor(f, want.system)
@@ -80,7 +80,7 @@ func TestFixIsOnlyWhatIsNeeded(t *testing.T) {
 	}{
 		{"udp only", judge(udpSeen(Open), tcpSeen(Closed)), "debian", "-U 0", "-l "},
 		{"udp only, firewall", judge(udpSeen(Open), tcpSeen(Closed)), "iptables", "-p udp", "-p tcp"},
-		{"udp only, csf", judge(udpSeen(Open), tcpSeen(Closed)), "csf", "^UDP6?_IN", "^TCP6?_IN"},
+		{"udp only, csf", judge(udpSeen(Open), tcpSeen(Closed)), "csf", "]*UDP6?_IN", "]*TCP6?_IN"},
 		{"tcp only", judge(tcpSeen(Open), udpSeen(Closed)), "debian", "-l 127.0.0.1", "-U 0"},
 		{"tcp only, firewall", judge(tcpSeen(Open)), "nftables", "tcp dport 11211 tcp flags", "udp"},
 		{"udp only, rhel", judge(udpSeen(Open), tcpSeen(Closed)), "rhel", "no other -U; keep -l as it is", "or -l"},

@@ -29,7 +29,9 @@ writes the same as a file to run (debian, rhel, csf, aws-sg: sh FILE) or to load
 (the others: how, and how it survives a reboot, stands in it); -o - writes it to
 stdout instead. All can be applied again. iptables, nftables, csf and aws-sg leave
 open connections open; systemd holds strangers off at once; debian and rhel may
-restart memcached, which ends all connections and empties the cache.
+restart memcached, which ends all connections and empties the cache. They change
+the server of the unit that an audit saw; else they stop before they change
+anything where the file is that of a server at another port.
 
    memsweep fix report.json
    memsweep fix report.json 192.0.2.7 --for nftables --allow 10.0.0.0/24 -o memcached.nft
@@ -196,6 +198,13 @@ func (m *mending) remark(f *exposure.Finding) {
 	sameFamily := func(p netip.Prefix) bool { return p.Addr().Is4() == f.IP.Unmap().Is4() }
 	if len(m.clients) > 0 && !slices.ContainsFunc(m.clients, sameFamily) {
 		say(stderr, "%s: --allow names no network of its address family, so that no client gets in at that address", f.IP)
+	}
+	other := slices.ContainsFunc(m.clients, func(p netip.Prefix) bool { return !sameFamily(p) })
+	if slices.ContainsFunc(m.clients, sameFamily) && !other && exposure.ListensOnBoth(f) {
+		say(stderr, "%s: it listens on IPv4 and IPv6, and --allow names networks of one family: no client of the other gets in", f.IP)
+	}
+	if m.closed > 0 && m.cli.IsSet("for") && slices.Contains(m.systems, "kubernetes-networkpolicy") {
+		say(stderr, "%s: network policies add up: a second one for the same pods opens again what the first one closed", f.IP)
 	}
 	for _, addr := range m.header.Sweep.Vantage.Addresses {
 		letIn := func(p netip.Prefix) bool { return !addr.IsLoopback() && p.Contains(addr.Unmap()) }

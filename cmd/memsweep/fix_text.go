@@ -33,7 +33,7 @@ func fixText(h report.Header, f *exposure.Finding, systems []string, clients []n
 			}
 		}
 	}
-	fmt.Fprintf(&b, "\nVerify from where it was seen; it is closed when nothing answers (exit 0):\n")
+	fmt.Fprintf(&b, "\nVerify from %s; it is closed when nothing answers (exit 0):\n", viewpoint(h))
 	for _, line := range verification(h, f) {
 		fmt.Fprintf(&b, "    %s\n", line)
 	}
@@ -45,7 +45,7 @@ func fixText(h report.Header, f *exposure.Finding, systems []string, clients []n
 func readyFile(h report.Header, f *exposure.Finding, system string, clients []netip.Prefix) string {
 	notes := []string{"Made by memsweep for " + address(f).String() + ". Closes " + aim(f, clients) + "."}
 	for _, line := range verification(h, f) {
-		notes = append(notes, "Verify from where it was seen: "+line)
+		notes = append(notes, "Verify from "+viewpoint(h)+": "+line)
 	}
 	return exposure.ReadyFile(exposure.Remedy(f, system, clients), notes...)
 }
@@ -87,9 +87,21 @@ func id(f *exposure.Finding) string {
 	return "  " + f.ID
 }
 
+// audited reports whether the machine itself was asked.
+func audited(h report.Header) bool { return h.Sweep.Engine == "audit" }
+
+// viewpoint is where a verification must run.
+func viewpoint(h report.Header) string {
+	if audited(h) {
+		return "another machine, one that must not get in"
+	}
+	return "where it was seen"
+}
+
 // verification is the command that shows whether a finding is gone, one for
 // each port: of the same vantage, for its name is part of the finding's ID. A
-// name that would have to be quoted is left out.
+// name that would have to be quoted is left out, and that of an audit: it is the
+// host itself, which every remedy still lets in.
 func verification(h report.Header, f *exposure.Finding) (lines []string) {
 	var ports []uint16
 	for _, port := range exposure.Exposed(f) {
@@ -99,10 +111,10 @@ func verification(h report.Header, f *exposure.Finding) (lines []string) {
 	slices.Sort(ports)
 	for _, port := range slices.Compact(ports) {
 		line := fmt.Sprintf("memsweep scan %s --port %d", addr, port)
-		if v := h.Sweep.Vantage; word.MatchString(v.Name) {
+		if v := h.Sweep.Vantage; !audited(h) && word.MatchString(v.Name) {
 			line += " --vantage " + v.Name
 		}
-		if trust, err := exposure.ParseTrust(string(h.Sweep.Vantage.Trust)); err == nil {
+		if trust, err := exposure.ParseTrust(string(h.Sweep.Vantage.Trust)); !audited(h) && err == nil {
 			line += " --trust " + string(trust)
 		}
 		if alone := (*targets.Scope)(nil); !alone.Allows(addr) {
