@@ -147,6 +147,7 @@ func (s *stored) describe(path string, h report.Header, end report.Summary) {
 	if o := end.Coverage.Outcomes; o.Sum() > 0 {
 		v.Outcomes = &o
 	}
+	v.RefusedBy = end.Coverage.RefusedBy
 	var err error
 	if s.asked, v.Plan, err = readAsked(h.Sweep.Plan, end.Coverage); err != nil {
 		v.Problems = append(v.Problems, err.Error()+": what this report does not name is not known")

@@ -25,6 +25,9 @@ type View struct {
 	Scope    string // digest of the authorisation; "": none
 	// Outcomes counts what became of everything that was asked; nil: not known.
 	Outcomes *exposure.Outcomes
+	// RefusedBy counts refusals by who sent them, where that was not the address
+	// asked. The socket engine learns that of some alone.
+	RefusedBy map[netip.Addr]uint64
 	// Fate is what became of an endpoint of which there is no finding: Closed,
 	// Silent, LocalError, NotScanned, or one of the states of this package. Nil:
 	// nothing is known of such endpoints.
@@ -152,7 +155,7 @@ const (
 
 // Patterns of columns.
 const (
-	Blind       Kind = "blind"        // nothing at all came back: its own network is suspect
+	Blind       Kind = "blind"        // nothing came back from those that were asked: its own network is suspect
 	SeesNothing Kind = "sees-nothing" // no answer at all, where vantages trusted no more have some
 	Unfinished  Kind = "unfinished"   // the sweep did not do all that was planned
 	Unplanned   Kind = "unplanned"    // the report does not say what was asked

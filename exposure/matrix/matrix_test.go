@@ -178,6 +178,12 @@ func TestColumns(t *testing.T) {
 	with := func(v View, change func(*View)) View { change(&v); return v }
 	deafened := func(v *View) { v.Outcomes = &exposure.Outcomes{Silent: 11} }
 	unfinished := func(v *View) { v.Status = exposure.Interrupted }
+	refused := func(engine string, closed, byGateway uint64) func(*View) {
+		return func(v *View) {
+			v.Engine, v.Outcomes = engine, &exposure.Outcomes{Closed: closed, Silent: 3}
+			v.RefusedBy = map[netip.Addr]uint64{netip.MustParseAddr("198.51.100.1"): byGateway}
+		}
+	}
 	for name, c := range map[string]struct {
 		views    []View
 		patterns string
@@ -185,6 +191,9 @@ func TestColumns(t *testing.T) {
 	}{
 		"nothing to say":                    {[]View{view("a", in, open), view("b", inter)}, "", ""},
 		"deaf":                              {[]View{view("a", in, open), with(view("b", inter), deafened)}, "blind", "b"},
+		"its gateway rejects everything":    {[]View{view("a", in, open), with(view("b", inter), refused("raw", 9, 9))}, "blind", "b"},
+		"some refused themselves":           {[]View{view("a", in, open), with(view("b", inter), refused("raw", 9, 8))}, "", ""},
+		"who refused is known of some":      {[]View{view("a", in, open), with(view("b", inter), refused("socket", 9, 1))}, "blind", "b"},
 		"deaf and alone":                    {[]View{with(view("a", in), deafened)}, "blind", "a"},
 		"inside sees nothing, outside does": {[]View{view("a", in), view("b", inter, open)}, "sees-nothing", "a"},
 		"nobody sees anything":              {[]View{view("a", in), view("b", inter)}, "", ""},
