@@ -18,6 +18,7 @@ const apart = 24 * time.Hour
 func (m *Matrix) judgeColumns(views []View) {
 	for i, v := range views {
 		c := &m.Columns[i]
+		c.Uncertain = v.Contradicts || m.leftOpen(i)
 		about := func(k Kind, format string, args ...any) {
 			text := fmt.Sprintf(format, append([]any{c.Vantage.Name, c.Vantage.Trust}, args...)...)
 			m.Patterns = append(m.Patterns, Pattern{k, text, []string{c.Vantage.Name}})
@@ -53,9 +54,19 @@ func deaf(o *exposure.Outcomes) bool {
 	return o != nil && o.Answered == 0 && o.Closed == 0 && o.Silent > 0
 }
 
-// rawEngine sees who sent a refusal; others learn that of some alone.
+// leftOpen reports whether there is a row that stays undecided because nothing
+// is known of it from column i.
+func (m *Matrix) leftOpen(i int) bool {
+	return slices.ContainsFunc(m.Rows, func(r Row) bool {
+		return r.Cells[i].State == Unknown && (len(m.Columns) == 1 || r.Patterns[0].Kind == Undecided)
+	})
+}
+
+// The engines of sweeps. Raw sees who sent a refusal; the other learns that of
+// some alone.
 const (
 	rawEngine    = "raw"
+	socketEngine = "socket"
 	namedAtMost  = 3   // of those who refused, in a sentence
 	refusersKept = 100 // how many of them a sweep counts by name
 )
