@@ -66,7 +66,7 @@ func JudgeEndpoint(o *Observation, t Trust) (v Verdict, s Severity, ok bool) {
 	if v, ok = verdictOf(o); !ok {
 		return "", "", false
 	}
-	s = o.aside()
+	s = o.Inside()
 	if seen := SeverityOf(v, o.TLS, servesAnyone(o), t, false); !o.confined() && seen.AtLeast(s) {
 		s = seen
 	}

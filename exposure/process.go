@@ -43,16 +43,16 @@ func (o *Observation) confined() bool {
 func (f *Finding) Inside() Severity {
 	worst := Info
 	for o := range f.observed {
-		if s := o.aside(); s.AtLeast(worst) {
+		if s := o.Inside(); s.AtLeast(worst) {
 			worst = s
 		}
 	}
 	return worst
 }
 
-// aside is how bad an endpoint is for what an audit knows of its process,
+// Inside is how bad an endpoint is for what an audit knows of its process,
 // whatever it answers.
-func (o *Observation) aside() Severity {
+func (o *Observation) Inside() Severity {
 	switch p := o.Process; {
 	case p == nil:
 		return Info

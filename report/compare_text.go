@@ -161,5 +161,9 @@ func provenance(c matrix.Column) string {
 	if !c.Started.IsZero() {
 		text += "started " + c.Started.Format("2006-01-02 15:04:05 UTC") + ", "
 	}
-	return text + string(c.Status) + "; " + c.Source
+	text += string(c.Status) + "; " + c.Source
+	if c.Policy != nil {
+		text += fmt.Sprintf("; under %s (SHA-256 %s)", c.Policy.Name, c.Policy.SHA256)
+	}
+	return text
 }

@@ -80,7 +80,7 @@ func viewFrom(v exposure.Vantage, rows []matrix.Row, column int) (exposure.Findi
 	f := exposure.Judge(h, v)
 	f.Names, f.Policy = rows[0].Names, policy
 	if policy != nil && policy.Justified {
-		f.Severity = exposure.Info
+		f.Severity = f.Inside() // who may reach it says nothing of whom it runs as
 	}
 	return f, true
 }
@@ -179,7 +179,7 @@ func (c *comparedCell) fill(seen matrix.Cell) {
 	case seen.Asked():
 		c.Class = "quiet"
 	}
-	if seen.Policy != nil && seen.Policy.Justified {
+	if seen.Justified() {
 		c.Tags = append(c.Tags, "justified")
 	}
 	if seen.Unfinished {

@@ -13,6 +13,9 @@ import (
 	"github.com/memsweep/memsweep/scanner"
 )
 
+// auditEngine is how a report says that it looked into its own machine.
+const auditEngine = "audit"
+
 func auditCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "audit",
@@ -56,7 +59,7 @@ func auditMachine(c *cli.Context) error {
 	for _, w := range warnings {
 		say(c.App.ErrWriter, "warning: %s", w)
 	}
-	judge := bench{policy: under, vantage: header.Sweep.Vantage}
+	judge := bench{policy: under, vantage: header.Sweep.Vantage, engine: auditEngine}
 	header.Policy = judge.named()
 	list, err := destinations(c)
 	if err != nil {
@@ -100,7 +103,7 @@ func auditHeader(c *cli.Context) (report.Header, exposure.Severity, error) {
 	started := time.Now().UTC()
 	h := report.Header{
 		Tool:  report.Tool{Name: "memsweep", Version: versionText()},
-		Sweep: report.Sweep{ID: newID(started), Started: started, Engine: "audit"},
+		Sweep: report.Sweep{ID: newID(started), Started: started, Engine: auditEngine},
 	}
 	v := &h.Sweep.Vantage
 	var err error

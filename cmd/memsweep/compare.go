@@ -27,8 +27,8 @@ what a filter leaks, whether one server answers or several.
 
 What nmap (XML) and Shadowserver (CSV) wrote will do too; it does not say from where,
 so that --vantage has to. What a vantage did not ask is never shown as closed. The exit code is 3 when a
-vantage is unfinished (with --unfinished), or saw so little that its own network is
-suspect.`,
+vantage is unfinished (with --unfinished), saw so little that its own network is
+suspect, or does not say of an endpoint what became of it.`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "vantage", Category: whereCategory, Usage: "also compare what another program wrote, as made from a place of that name and trust: `NAME:TRUST=FILE` (may be repeated)"},
 			&cli.BoolFlag{Name: "partial", Category: whatCategory, Usage: "compare reports of different plans in what they share"},
@@ -91,6 +91,8 @@ func verdictOn(c *cli.Context, m matrix.Matrix, failOn exposure.Severity) error 
 			say(c.App.ErrWriter, "the report in %s is %s", column.Source, column.Status)
 		case column.Suspect:
 			say(c.App.ErrWriter, "the report in %s saw so little that the network of %s is suspect", column.Source, column.Vantage.Name)
+		case column.Uncertain:
+			say(c.App.ErrWriter, "the report in %s leaves open what became of some endpoints: nothing is known of these from %s", column.Source, column.Vantage.Name)
 		default:
 			continue
 		}

@@ -69,10 +69,7 @@ func convert(c *cli.Context) error {
 	}
 	defer doc.abort()
 	var status exposure.Status
-	var w report.Writer = tee{doc, &status}
-	if under != nil {
-		w = &judged{Writer: w, bench: bench{policy: under}}
-	}
+	w := &judged{Writer: tee{doc, &status}, bench: bench{policy: under}}
 	err = report.Convert(in, name, from, w)
 	switch lost := doc.failures(); {
 	case lost != nil:

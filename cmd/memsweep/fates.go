@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/exposure/matrix"
@@ -30,6 +31,7 @@ type asked struct {
 	order    targets.Order
 	coverage exposure.Coverage
 	answers  tally
+	found    []exposure.Finding
 }
 
 // tally is how many endpoints answered each probe by the findings of a report,
@@ -94,7 +96,10 @@ func swept(p scanner.Plan) bool { return slices.Contains(scanner.Engines(), p.En
 // fates answers for some addresses what became of them where there is no
 // finding. What the report leaves open stays open.
 func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transport) exposure.State, error) {
-	var problems []error
+	if err := a.misplaced(); err != nil {
+		return unknown, err
+	}
+	var problems []string
 	known := map[exposure.Transport]map[netip.Addr]exposure.State{}
 	strange := false
 	for _, name := range a.plan.Probes {
@@ -104,10 +109,20 @@ func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 			continue
 		}
 		states, err := a.lane(name, addrs)
+		if err == nil {
+			err = a.denied(name, states)
+		}
+		if errors.Is(err, errMoved) {
+			return unknown, fmt.Errorf("%s: %w", name, err)
+		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			problems = append(problems, fmt.Sprintf("%s: %v", name, err))
 		}
 		known[p.Transport] = merge(known[p.Transport], states)
+	}
+	var err error
+	if len(problems) > 0 {
+		err = errors.New(strings.Join(problems, "; "))
 	}
 	return func(at netip.AddrPort, transport exposure.Transport) exposure.State {
 		s, ok := known[transport][at.Addr().Unmap()]
@@ -118,7 +133,63 @@ func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 			return matrix.Unknown
 		}
 		return matrix.NotInPlan
-	}, errors.Join(problems...)
+	}, err
+}
+
+func unknown(netip.AddrPort, exposure.Transport) exposure.State { return matrix.Unknown }
+
+var errMoved = errors.New("the findings were changed")
+
+// misplaced looks for an answer to a question that was never in a sweep's plan:
+// a finding that was moved by hand.
+func (a *asked) misplaced() error {
+	if !swept(a.plan) {
+		return nil
+	}
+	for i := range a.found {
+		f := &a.found[i]
+		for o := range f.Observations() {
+			p, ok := probes.ByName(o.Probe)
+			if !ok || !o.State.Answered() {
+				continue // of a newer version, or no answer
+			}
+			if o.Transport != p.Transport || o.Port != a.plan.Port || !slices.Contains(a.plan.Probes, o.Probe) || !a.ours(f.IP) {
+				return fmt.Errorf("%s %s: %w: the plan does not ask there", o.Transport, netip.AddrPortFrom(f.IP.Unmap(), o.Port), errMoved)
+			}
+		}
+	}
+	return nil
+}
+
+// ours reports whether an address is in the plan, and in its shard.
+func (a *asked) ours(addr netip.Addr) bool {
+	index, ok := a.set.Index(addr.Unmap())
+	if !ok {
+		return false
+	}
+	_, ok = a.plan.Shard.PlaceOf(a.order.PositionOf(index))
+	return ok
+}
+
+// denied looks for a finding where the fates of its probe say that nothing
+// answered.
+func (a *asked) denied(probe string, states map[netip.Addr]exposure.State) error {
+	if _, told := a.coverage.Fates[probe]; !told {
+		return nil
+	}
+	for i := range a.found {
+		f := &a.found[i]
+		for o := range f.Observations() {
+			if o.Probe != probe || !o.State.Answered() {
+				continue
+			}
+			switch s := states[f.IP.Unmap()]; s {
+			case exposure.Closed, exposure.LocalError, exposure.NotScanned:
+				return fmt.Errorf("%s: %w: it answered, and the fates say %s", f.IP, errMoved, s)
+			}
+		}
+	}
+	return nil
 }
 
 // merge is what two probes of one transport say together.

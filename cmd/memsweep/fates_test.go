@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strings"
@@ -238,4 +239,59 @@ func FuzzStoredPlan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMovedFindings: an answer where the plan did not ask, or where the fates
+// say that there was none, is of a report that was changed.
+func TestMovedFindings(t *testing.T) {
+	t.Parallel()
+	c := exposure.Coverage{
+		Probes: map[string]exposure.Outcomes{"memcached-tcp": {Answered: 1, Closed: 255}},
+		Fates:  map[string]exposure.Fates{"memcached-tcp": {Closed: exposure.PackBits(append([]byte{0xdf}, bytes.Repeat([]byte{0xff}, 31)...))}},
+	}
+	plan := somePlan()
+	plan.Probes = []string{"memcached-tcp"}
+	for name, tt := range map[string]struct {
+		at        netip.AddrPort
+		transport exposure.Transport
+		says      string // nothing: it is where it was
+	}{
+		"in its place":    {endpoint(5), exposure.TCP, ""},
+		"closed":          {endpoint(6), exposure.TCP, "the fates say closed"},
+		"not in the plan": {endpoint(256), exposure.TCP, "the plan does not ask there"},
+		"another port":    {netip.AddrPortFrom(endpoint(5).Addr(), 11212), exposure.TCP, "the plan does not ask there"},
+		"over UDP":        {endpoint(5), exposure.UDP, "the plan does not ask there"},
+	} {
+		a, _, err := readAsked(planJSON(plan), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &exposure.Observation{Probe: "memcached-tcp", Transport: tt.transport, Port: tt.at.Port(), State: exposure.Open}
+		a.answers, a.found = tally{"memcached-tcp": {sure: 1}}, []exposure.Finding{{IP: tt.at.Addr(), TCP: o}}
+		fate, err := a.fates([]netip.Addr{tt.at.Addr(), endpoint(9).Addr()})
+		want := exposure.Closed
+		if tt.says != "" {
+			want = matrix.Unknown
+		}
+		if got := fate(endpoint(9), exposure.TCP); got != want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: elsewhere %s, %v", name, got, err)
+		}
+	}
+}
+
+// TestProblemsOfProbes: those of two stand in one line.
+func TestProblemsOfProbes(t *testing.T) {
+	t.Parallel()
+	o, f := exposure.Outcomes{Closed: 256}, exposure.Fates{Closed: exposure.PackedBits("nonsense")}
+	a, _, err := readAsked(planJSON(somePlan()), exposure.Coverage{
+		Probes: map[string]exposure.Outcomes{"memcached-tcp": o, "memcached-udp": o},
+		Fates:  map[string]exposure.Fates{"memcached-tcp": f, "memcached-udp": f},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.fates([]netip.Addr{endpoint(5).Addr()})
+	if err == nil || !strings.Contains(err.Error(), "; memcached-tcp: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
 }

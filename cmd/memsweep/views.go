@@ -14,6 +14,7 @@ import (
 	"github.com/memsweep/memsweep/exposure/matrix"
 	"github.com/memsweep/memsweep/exposure/policy"
 	"github.com/memsweep/memsweep/report"
+	"github.com/memsweep/memsweep/scanner"
 )
 
 // source is a file that a column is read from.
@@ -70,7 +71,7 @@ func readViews(c *cli.Context, sources []source, under *policy.Policy) ([]matrix
 		if s.asked != nil {
 			var err error
 			if s.view.Fate, err = s.asked.fates(addrs); err != nil {
-				s.view.Problems = append(s.view.Problems, err.Error()+": what this report does not name is not known")
+				s.doubt(err)
 			}
 		}
 		views = append(views, s.view)
@@ -112,7 +113,7 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 	}
 	s := &stored{}
 	count := tally{}
-	judge := bench{policy: under, vantage: r.Header.Sweep.Vantage}
+	judge := bench{policy: under, vantage: r.Header.Sweep.Vantage, engine: r.Header.Sweep.Engine}
 	for f, err := range r.Findings() {
 		if err != nil {
 			return nil, err
@@ -122,9 +123,12 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 			s.view.Findings = append(s.view.Findings, light(f))
 		}
 	}
+	if under != nil {
+		r.Header.Policy = judge.named()
+	}
 	s.describe(from.path, r.Header, r.Summary())
 	if s.asked != nil {
-		s.asked.answers = count
+		s.asked.answers, s.asked.found = count, s.view.Findings
 	}
 	return s, nil
 }
@@ -144,11 +148,24 @@ func (s *stored) describe(path string, h report.Header, end report.Summary) {
 	v.Source, v.Vantage, v.Sweep, v.Engine = path, h.Sweep.Vantage, h.Sweep.ID, h.Sweep.Engine
 	v.Started, v.Finished, v.Status, v.Problems = h.Sweep.Started, end.Finished, end.Status, end.Problems
 	v.Scope = scopeDigest(h.Scope)
+	if h.Policy != nil {
+		v.Policy = &matrix.Policy{Name: h.Policy.Name, SHA256: h.Policy.SHA256}
+	}
 	if o := end.Coverage.Outcomes; o.Sum() > 0 {
 		v.Outcomes = &o
 	}
+	v.RefusedBy = end.Coverage.RefusedBy
 	var err error
 	if s.asked, v.Plan, err = readAsked(h.Sweep.Plan, end.Coverage); err != nil {
-		v.Problems = append(v.Problems, err.Error()+": what this report does not name is not known")
+		s.doubt(err)
 	}
+	if s.asked == nil && err == nil && slices.Contains(scanner.Engines(), h.Sweep.Engine) {
+		s.doubt(errors.New("plan: missing"))
+	}
+}
+
+// doubt notes that what a report says of its own numbers cannot be relied on.
+func (s *stored) doubt(err error) {
+	s.view.Contradicts = true
+	s.view.Problems = append(s.view.Problems, err.Error()+": what this report does not name is not known")
 }

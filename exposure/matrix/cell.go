@@ -21,10 +21,10 @@ func (v View) fate(e endpoint) exposure.State {
 // cell is what a view has to say of an endpoint that it has a finding of.
 func (s sight) cell(v exposure.Vantage) Cell {
 	o, f := s.observation, s.finding
-	c := Cell{State: o.State, Finding: f.ID, Policy: f.Policy, Observation: o}
+	c := Cell{State: o.State, Finding: f.ID, Observation: o}
 	switch o.State {
 	case exposure.Closed, exposure.Silent, exposure.LocalError, exposure.NotScanned:
-		if s := f.Inside(); o.Process != nil && s != exposure.Info {
+		if s := o.Inside(); o.Process != nil && s != exposure.Info {
 			c.Severity = s // by an audit: a restart will open what is closed
 		}
 		return c
@@ -34,11 +34,15 @@ func (s sight) cell(v exposure.Vantage) Cell {
 		c.State = Unknown // of a newer version
 		return c
 	}
-	// The finding was judged with all that is known of the host, and by the
-	// owner's policy. Of its worst endpoint that is the truth, and none of the
-	// others is worse.
-	if c.Verdict == f.Verdict || c.Severity.AtLeast(f.Severity) {
-		c.Severity = f.Severity
+	c.Policy = f.Policy
+	switch p := f.Policy; {
+	case p != nil && holds(p):
+		c.Severity = exposure.SeverityOf(c.Verdict, false, false, v.Trust, true)
+		if s := o.Inside(); s.AtLeast(c.Severity) {
+			c.Severity = s // who may reach it says nothing of whom it runs as
+		}
+	case c.Verdict == f.Verdict && f.Severity.AtLeast(c.Severity):
+		c.Severity = f.Severity // a stored severity is believed where it is worse, and nowhere else
 	}
 	if p := f.Policy; p != nil && !p.Justified && len(p.Failures) > 0 {
 		// The finding about the justification stands beside this one.

@@ -3,6 +3,8 @@ package matrix
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,6 +18,7 @@ const apart = 24 * time.Hour
 func (m *Matrix) judgeColumns(views []View) {
 	for i, v := range views {
 		c := &m.Columns[i]
+		c.Uncertain = v.Contradicts || m.leftOpen(i)
 		about := func(k Kind, format string, args ...any) {
 			text := fmt.Sprintf(format, append([]any{c.Vantage.Name, c.Vantage.Trust}, args...)...)
 			m.Patterns = append(m.Patterns, Pattern{k, text, []string{c.Vantage.Name}})
@@ -27,6 +30,9 @@ func (m *Matrix) judgeColumns(views []View) {
 			about(Unplanned, "The report from %s (%s) does not say what was asked: where it names nothing, nothing is known.")
 		}
 		switch {
+		case v.refusedByOthers():
+			c.Suspect = true
+			about(Blind, "Nothing answered %s (%s), and refusals came from others than those that were asked, from %s: a firewall on the way, perhaps its own, may reject everything. A target that must answer there would tell.", v.refusers())
 		case deaf(v.Outcomes):
 			c.Suspect = true
 			about(Blind, "Nothing at all came back to %s (%s), not even a refusal: either everything is filtered, or its own network lets nothing out. A target that must answer there would tell.")
@@ -46,6 +52,52 @@ func (m *Matrix) judgeColumns(views []View) {
 // deaf reports whether a sweep asked, and nothing came back.
 func deaf(o *exposure.Outcomes) bool {
 	return o != nil && o.Answered == 0 && o.Closed == 0 && o.Silent > 0
+}
+
+// leftOpen reports whether there is a row that stays undecided because nothing
+// is known of it from column i.
+func (m *Matrix) leftOpen(i int) bool {
+	return slices.ContainsFunc(m.Rows, func(r Row) bool {
+		return r.Cells[i].State == Unknown && (len(m.Columns) == 1 || r.Patterns[0].Kind == Undecided)
+	})
+}
+
+// The engines of sweeps. Raw sees who sent a refusal; the other learns that of
+// some alone.
+const (
+	rawEngine    = "raw"
+	socketEngine = "socket"
+	namedAtMost  = 3   // of those who refused, in a sentence
+	refusersKept = 100 // how many of them a sweep counts by name
+)
+
+// refusedByOthers reports whether a sweep had no answer, and no refusal that is
+// known to be of an address it asked. Where it cannot be told, none is.
+func (v View) refusedByOthers() bool {
+	o := v.Outcomes
+	if o == nil || o.Answered > 0 || o.Closed == 0 || len(v.RefusedBy) == 0 {
+		return false
+	}
+	left := o.Closed
+	for _, n := range v.RefusedBy {
+		left -= min(left, n)
+	}
+	return left == 0 || v.Engine != rawEngine || len(v.RefusedBy) >= refusersKept
+}
+
+// refusers names who refused in the place of others, the busiest first.
+func (v View) refusers() string {
+	all := slices.SortedFunc(maps.Keys(v.RefusedBy), func(a, b netip.Addr) int {
+		return cmp.Or(cmp.Compare(v.RefusedBy[b], v.RefusedBy[a]), a.Compare(b))
+	})
+	var names []string
+	for _, by := range all[:min(len(all), namedAtMost)] {
+		names = append(names, by.String())
+	}
+	if more := len(all) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return enumerate(names)
 }
 
 // seesLess reports whether column i asked and had no answer in any row, while

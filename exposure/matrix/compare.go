@@ -41,6 +41,7 @@ func newColumn(v View) Column {
 	c := Column{
 		Source: v.Source, Vantage: v.Vantage, Sweep: v.Sweep, Engine: v.Engine, Started: v.Started.UTC(),
 		Status: v.Status, Problems: v.Problems, Plan: v.Plan, Scope: v.Scope,
+		Policy: v.Policy,
 	}
 	if !v.Finished.IsZero() {
 		finished := v.Finished.UTC()

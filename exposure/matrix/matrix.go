@@ -5,7 +5,9 @@
 package matrix
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/memsweep/memsweep/exposure"
@@ -25,6 +27,13 @@ type View struct {
 	Scope    string // digest of the authorisation; "": none
 	// Outcomes counts what became of everything that was asked; nil: not known.
 	Outcomes *exposure.Outcomes
+	// RefusedBy counts refusals by who sent them, where that was not the address
+	// asked. The socket engine learns that of some alone.
+	RefusedBy map[netip.Addr]uint64
+	// Contradicts: what the report says of its own numbers is missing or does
+	// not agree; Problems say how.
+	Contradicts bool
+	Policy      *Policy // that the findings were held against; nil: none
 	// Fate is what became of an endpoint of which there is no finding: Closed,
 	// Silent, LocalError, NotScanned, or one of the states of this package. Nil:
 	// nothing is known of such endpoints.
@@ -62,6 +71,16 @@ type Column struct {
 	Scope    string           `json:"scope,omitempty"` // SHA-256, hexadecimal
 	// Suspect: what it did not see proves little; a pattern says why.
 	Suspect bool `json:"suspect"`
+	// Uncertain: its numbers contradict one another, or a row stays undecided
+	// because it does not say what became of that endpoint.
+	Uncertain bool    `json:"uncertain,omitempty"`
+	Policy    *Policy `json:"policy,omitempty"` // that the findings were held against
+}
+
+// Policy names the owner's policy.
+type Policy struct {
+	Name   string `json:"name"` // of the file
+	SHA256 string `json:"sha256"`
 }
 
 // Unfinished reports whether the sweep did not do all that was planned.
@@ -111,13 +130,28 @@ func (c Cell) Asked() bool {
 	return c.Answered() || c.State == exposure.Closed || c.State == exposure.Silent || c.State == NoAnswer
 }
 
-// String is the cell for people: its text, and that the sweep was not finished
-// where more of it could have turned out otherwise.
+// Justified reports whether something answered that the owner's policy allows.
+func (c Cell) Justified() bool { return c.Answered() && c.Policy != nil && holds(c.Policy) }
+
+// holds reports whether a policy allows a finding, and nothing beside it says
+// otherwise.
+func holds(s *exposure.Standing) bool { return s.Justified && len(s.Failures) == 0 }
+
+// String is the cell for people: its text, that the owner's policy allows it,
+// and that the sweep was not finished where more of it could have turned out
+// otherwise.
 func (c Cell) String() string {
-	if c.Unfinished && c.Asked() {
-		return c.Text + " (unfinished)"
+	var marks []string
+	if c.Justified() {
+		marks = append(marks, "justified")
 	}
-	return c.Text
+	if c.Unfinished && c.Asked() {
+		marks = append(marks, "unfinished")
+	}
+	if len(marks) == 0 {
+		return c.Text
+	}
+	return fmt.Sprintf("%s (%s)", c.Text, strings.Join(marks, ", "))
 }
 
 // Pattern is what several cells or a column mean, for programs and for people.
@@ -147,12 +181,13 @@ const (
 	DifferentServers Kind = "different-servers" // different processes behind one address
 	Restarted        Kind = "restarted"         // different processes, but one may have taken the other's place in between
 	DifferentAccess  Kind = "different-access"  // credentials or TLS are wanted from some and not from others
+	Justified        Kind = "justified"         // the owner's policy allows it
 	Unfounded        Kind = "unfounded"         // somebody answers for it in the policy, and that does not hold
 )
 
 // Patterns of columns.
 const (
-	Blind       Kind = "blind"        // nothing at all came back: its own network is suspect
+	Blind       Kind = "blind"        // nothing came back from those that were asked: its own network is suspect
 	SeesNothing Kind = "sees-nothing" // no answer at all, where vantages trusted no more have some
 	Unfinished  Kind = "unfinished"   // the sweep did not do all that was planned
 	Unplanned   Kind = "unplanned"    // the report does not say what was asked

@@ -178,6 +178,12 @@ func TestColumns(t *testing.T) {
 	with := func(v View, change func(*View)) View { change(&v); return v }
 	deafened := func(v *View) { v.Outcomes = &exposure.Outcomes{Silent: 11} }
 	unfinished := func(v *View) { v.Status = exposure.Interrupted }
+	refused := func(engine string, closed, byGateway uint64) func(*View) {
+		return func(v *View) {
+			v.Engine, v.Outcomes = engine, &exposure.Outcomes{Closed: closed, Silent: 3}
+			v.RefusedBy = map[netip.Addr]uint64{netip.MustParseAddr("198.51.100.1"): byGateway}
+		}
+	}
 	for name, c := range map[string]struct {
 		views    []View
 		patterns string
@@ -185,6 +191,9 @@ func TestColumns(t *testing.T) {
 	}{
 		"nothing to say":                    {[]View{view("a", in, open), view("b", inter)}, "", ""},
 		"deaf":                              {[]View{view("a", in, open), with(view("b", inter), deafened)}, "blind", "b"},
+		"its gateway rejects everything":    {[]View{view("a", in, open), with(view("b", inter), refused("raw", 9, 9))}, "blind", "b"},
+		"some refused themselves":           {[]View{view("a", in, open), with(view("b", inter), refused("raw", 9, 8))}, "", ""},
+		"who refused is known of some":      {[]View{view("a", in, open), with(view("b", inter), refused("socket", 9, 1))}, "blind", "b"},
 		"deaf and alone":                    {[]View{with(view("a", in), deafened)}, "blind", "a"},
 		"inside sees nothing, outside does": {[]View{view("a", in), view("b", inter, open)}, "sees-nothing", "a"},
 		"nobody sees anything":              {[]View{view("a", in), view("b", inter)}, "", ""},
@@ -231,16 +240,21 @@ func TestRefusals(t *testing.T) {
 		options Options
 		says    []string // nothing: it compares
 	}{
-		"none":                {nil, Options{}, []string{"nothing to compare"}},
-		"two":                 {[]View{a, b}, Options{}, nil},
-		"plans":               {[]View{a, other}, Options{}, []string{"a.json", "b.json", "different plans", "--partial"}},
-		"plans, partial":      {[]View{a, other}, Options{Partial: true}, nil},
-		"no plan":             {[]View{a, foreign}, Options{}, nil},
-		"names":               {[]View{a, same}, Options{}, []string{"a.json and b.json", `vantage "a"`, "--vantage"}},
-		"names, all allowed":  {[]View{a, same}, Options{true, true}, []string{"a.json and b.json"}},
-		"a copy":              {[]View{a, copied}, Options{true, true}, []string{"a.json and copy.json", "one sweep"}},
-		"a renamed copy":      {[]View{a, again}, Options{true, true}, []string{"a.json stands there twice"}},
-		"unfinished":          {[]View{a, cut}, Options{}, []string{"b.json is incomplete", "--unfinished"}},
+		"none":               {nil, Options{}, []string{"nothing to compare"}},
+		"two":                {[]View{a, b}, Options{}, nil},
+		"plans":              {[]View{a, other}, Options{}, []string{"a.json", "b.json", "different plans", "--partial"}},
+		"plans, partial":     {[]View{a, other}, Options{Partial: true}, nil},
+		"no plan":            {[]View{a, foreign}, Options{}, nil},
+		"names":              {[]View{a, same}, Options{}, []string{"a.json and b.json", `vantage "a"`, "--vantage"}},
+		"names, all allowed": {[]View{a, same}, Options{true, true}, []string{"a.json and b.json"}},
+		"a copy":             {[]View{a, copied}, Options{true, true}, []string{"a.json and copy.json", "one sweep"}},
+		"a renamed copy":     {[]View{a, again}, Options{true, true}, []string{"a.json stands there twice"}},
+		"unfinished":         {[]View{a, cut}, Options{}, []string{"b.json is incomplete", "--unfinished"}},
+		"an unfinished audit": {[]View{a, func() View {
+			v := cut
+			v.Engine, v.Problems = "audit", []string{"two processes were not read", "nor their files"}
+			return v
+		}()}, Options{}, []string{"b.json is incomplete (two processes were not read; nor their files): audit again as root, or write --unfinished"}},
 		"unfinished, allowed": {[]View{a, cut}, Options{Unfinished: true}, nil},
 		"all at once":         {[]View{a, same, func() View { v := other; v.Sweep, v.Status = "x", exposure.Interrupted; return v }()}, Options{}, []string{"vantage", "interrupted", "different plans"}},
 	} {

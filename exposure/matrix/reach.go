@@ -20,7 +20,7 @@ func (m *Matrix) interpret(views []View) {
 		if len(m.Columns) > 1 {
 			r.Patterns = append(r.Patterns, m.reach(r))
 		}
-		for _, further := range []func(*Row, *Row) (Pattern, bool){m.leaks, m.servers, m.access, m.unfounded} {
+		for _, further := range []func(*Row, *Row) (Pattern, bool){m.leaks, m.servers, m.access, m.justified, m.unfounded} {
 			if p, ok := further(r, byPlace[r.endpoint().beside()]); ok {
 				r.Patterns = append(r.Patterns, p)
 			}
@@ -235,6 +235,23 @@ func (m *Matrix) access(r, _ *Row) (p Pattern, ok bool) {
 		return p, false
 	}
 	return Pattern{DifferentAccess, "Not everybody is asked for the same: it is " + enumerate(parts) + ".", all.names()}, true
+}
+
+// justified tells who answers for what is allowed, why, and until when.
+func (m *Matrix) justified(r, _ *Row) (p Pattern, ok bool) {
+	all := m.where(r, Cell.Justified)
+	if len(all) == 0 {
+		return p, false
+	}
+	var said []string
+	for _, c := range all {
+		for _, line := range r.Cells[c.at].Policy.Explain() {
+			if !slices.Contains(said, line) {
+				said = append(said, line)
+			}
+		}
+	}
+	return Pattern{Justified, fmt.Sprintf("Allowed to %s. %s", all, strings.Join(said, " ")), all.names()}, true
 }
 
 // unfounded tells of justifications in the owner's policy that do not hold.

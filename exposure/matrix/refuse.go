@@ -17,7 +17,7 @@ func refuse(views []View, o Options) error {
 	if !o.Unfinished {
 		for _, v := range views {
 			if v.Status != exposure.Complete {
-				problems = append(problems, fmt.Errorf("the report in %s is %s: finish the sweep (`memsweep scan --resume`), or write --unfinished to compare what there is", v.Source, v.Status))
+				problems = append(problems, v.unfinished())
 			}
 		}
 	}
@@ -30,6 +30,22 @@ func refuse(views []View, o Options) error {
 			strings.Join(groups, "; ")))
 	}
 	return errors.Join(problems...)
+}
+
+// unfinished says in what a view is not finished, and what to do about it.
+func (v View) unfinished() error {
+	said := string(v.Status)
+	if len(v.Problems) > 0 {
+		said += " (" + strings.Join(v.Problems, "; ") + ")"
+	}
+	mend := ""
+	switch v.Engine {
+	case socketEngine, rawEngine:
+		mend = "finish the sweep (`memsweep scan --resume`), or "
+	case auditEngine:
+		mend = "audit again as root, or "
+	}
+	return fmt.Errorf("the report in %s is %s: %swrite --unfinished to compare what there is", v.Source, said, mend)
 }
 
 // twice finds what stands in two columns.

@@ -81,7 +81,7 @@ func draft(text *strings.Builder, f *exposure.Finding, e endpoint, v exposure.Va
     reason: TODO
     created: %s
     expires: %s
-`, exposure.Escape(string(f.Verdict)), exposure.Escape(string(withoutPolicy(*f))), netip.PrefixFrom(addr, addr.BitLen()), e.port, e.transport, strconv.QuoteToASCII(v.Name), promised(e),
+`, exposure.Escape(string(f.Verdict)), exposure.Escape(string(withoutPolicy(*f, v))), netip.PrefixFrom(addr, addr.BitLen()), e.port, e.transport, strconv.QuoteToASCII(v.Name), promised(e),
 		today.Format(time.DateOnly), today.AddDate(0, 0, draftDays).Format(time.DateOnly))
 }
 

@@ -233,6 +233,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, f := range everyFinding() {
+			f.Severity = withoutPolicy(f, internet) // some were seen from a place that is trusted more
 			judged := p.Judge(f, internet, today)
 			if len(judged) == 0 || judged[0].Policy == nil || judged[0].Policy.Severity != f.Severity {
 				t.Fatalf("%+v", judged)

@@ -18,15 +18,15 @@ import (
 // either expected or justified, and none was left unasked. What an earlier
 // policy said is taken back first, so that a finding may be judged again, by
 // the same policy or another; of a finding about a justification, nothing is
-// left then.
+// left then. Without a policy, all that is taken back is what has expired.
 func (p *Policy) Judge(f exposure.Finding, v exposure.Vantage, now time.Time) []exposure.Finding {
 	if p == nil {
-		return []exposure.Finding{f}
+		return []exposure.Finding{lapsed(f, v, now)}
 	}
 	if f.Verdict == exposure.Unfounded {
 		return nil
 	}
-	f.Severity = withoutPolicy(f)
+	f.Severity = withoutPolicy(f, v)
 	h := hearing{policy: p, addr: plain(f.IP), vantage: v, now: now}
 	h.standing = exposure.Standing{Expected: p.Expects(f.IP, v.Trust), Severity: f.Severity}
 	for _, e := range endpoints(&f) {
@@ -46,12 +46,24 @@ func (p *Policy) Judge(f exposure.Finding, v exposure.Vantage, now time.Time) []
 	return found
 }
 
-// withoutPolicy is how bad f is when no policy is asked.
-func withoutPolicy(f exposure.Finding) exposure.Severity {
-	if f.Policy != nil && f.Policy.Severity.AtLeast(f.Severity) {
-		return f.Policy.Severity
+// withoutPolicy is how bad f is when no policy is asked. What f says of that
+// itself is believed only where it is worse than what its endpoints show.
+func withoutPolicy(f exposure.Finding, v exposure.Vantage) exposure.Severity {
+	worst := f.Severity
+	if f.Policy != nil && f.Policy.Severity.AtLeast(worst) {
+		worst = f.Policy.Severity
 	}
-	return f.Severity
+	h := exposure.Host{Addr: f.IP}
+	for o := range f.Observations() {
+		h.Observations = append(h.Observations, *o)
+	}
+	if len(h.Observations) == 0 {
+		return worst // it is about a justification
+	}
+	if s := exposure.Judge(h, v).Severity; s.AtLeast(worst) {
+		worst = s
+	}
+	return worst
 }
 
 // endpoint is a port of a host with everything that was observed there.

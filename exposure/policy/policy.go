@@ -17,7 +17,8 @@ import (
 )
 
 // Policy is the owner's word, as one file has it. A nil *Policy is that of an
-// owner who gave none: it changes nothing.
+// owner who gave none: it changes nothing but what an earlier one allowed until a
+// day that is over.
 type Policy struct {
 	Path   string
 	SHA256 string // of the file's bytes, lower-case hex
