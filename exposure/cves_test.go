@@ -175,7 +175,7 @@ func TestCertainty(t *testing.T) {
 		{"sasl, but which build", []Observation{tcpSeen(AuthRequired).but(is("1.6.40")).but(func(o *Observation) { o.Auth = AuthSASL })}, "CVE-2026-47783", Possible},
 		{"sasl, and so no udp", []Observation{tcpSeen(AuthRequired).but(is("1.6.5")).but(func(o *Observation) { o.Auth = AuthSASL })}, "CVE-2022-48571", ""},
 		{"sasl, and so no password file", []Observation{tcpSeen(AuthRequired).but(is("1.6.9")).but(func(o *Observation) { o.Auth = AuthSASL })}, "CVE-2021-37519", ""},
-		{"a password file", []Observation{tcpSeen(AuthRequired).but(is("1.6.9")).but(func(o *Observation) { o.Auth = AuthASCII })}, "CVE-2021-37519", Affected},
+		{"a password file", []Observation{tcpSeen(AuthRequired).but(is("1.6.9")).but(func(o *Observation) { o.Auth = AuthASCII })}, "CVE-2021-37519", Possible},
 		{"sasl, and so no ascii", []Observation{tcpSeen(AuthRequired).but(is("1.6.1")).but(func(o *Observation) { o.Auth = AuthSASL })}, "CVE-2020-22570", ""},
 		{"sasl, but udp may be on", []Observation{tcpSeen(AuthRequired).but(is("1.5.12")).but(func(o *Observation) { o.Auth = AuthSASL })}, "CVE-2019-11596", Possible},
 		{"sasl, and udp off by the settings", []Observation{tcpSeen(AuthRequired).but(is("1.5.12")).but(func(o *Observation) { o.Auth = AuthSASL }).but(settings(func(s *Settings) { s.UDPPort = ptr(uint64(0)) }))}, "CVE-2019-11596", ""},
