@@ -42,7 +42,7 @@ func (f *foreign) fail(line int, err error) error {
 // named refuses a foreign file of which it is not said where it was made.
 func named(v exposure.Vantage, program string) (exposure.Vantage, error) {
 	if v.Name == "" {
-		return v, fmt.Errorf("%s does not say from where it looked: name the place with --vantage NAME, and --trust", program)
+		return v, fmt.Errorf("%s does not say from where it looked: name the place with --vantage NAME and --trust (compare: --vantage NAME:TRUST=FILE)", program)
 	}
 	if v.Trust == "" {
 		v.Trust = exposure.Untrusted // not to say is to assume the worst
