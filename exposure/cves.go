@@ -1,5 +1,7 @@
 package exposure
 
+import "sync"
+
 // weakness is one entry of the list of published vulnerabilities.
 type weakness struct {
 	id          string
@@ -26,7 +28,9 @@ type span struct {
 // NVD, of CVSS 3 where there is one; that of CVE-2020-22570, which NVD has not
 // scored, is from third-party listings. Ranges are NVD's or the reporter's
 // unless a comment says why not.
-func weaknesses() []weakness {
+//
+// The table is made once: every finding is looked up in it.
+var weaknesses = sync.OnceValue(func() []weakness {
 	return []weakness{
 		// NVD's CPE names memcachedb, the text memcached.
 		{"CVE-2009-1255", "stats maps tells anyone how memory is laid out", 5.0, "2.0",
@@ -92,7 +96,7 @@ func weaknesses() []weakness {
 		{"CVE-2026-47784", "the time that SASL takes tells how much of a password is right", 8.1, "3.1",
 			[]span{surely("1.4.5", "1.6.42")}, saslPasswordDB, false},
 	}
-}
+})
 
 func surely(from, before string) span  { return span{release(from), release(before), true} }
 func perhaps(from, before string) span { return span{release(from), release(before), false} }
