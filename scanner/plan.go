@@ -111,6 +111,15 @@ func (p Plan) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Document is the plan as a report holds it: with its digest, as "sha256".
+func (p Plan) Document() json.RawMessage {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // plain data
+	}
+	return fmt.Appendf(b[:len(b)-1], `,"sha256":%q}`, p.Digest())
+}
+
 // Engines are the names of the engines that a plan may ask for.
 func Engines() []string { return []string{"socket", "raw"} }
 

@@ -23,7 +23,7 @@ func dryRun(c *cli.Context, r *request) error {
 	case "", "text":
 		r.describe(&out)
 	case "json":
-		json.Indent(&out, planJSON(r.plan), "", "  ") // it was just marshalled
+		json.Indent(&out, r.plan.Document(), "", "  ") // it was just marshalled
 		out.WriteByte('\n')
 	default:
 		return usagef("--dry-run prints a plan as text or json, not as %q", format)

@@ -232,21 +232,13 @@ func (r *sweepRun) header() report.Header {
 		Policy: r.bench.named(),
 		Sweep: report.Sweep{
 			ID: r.sweep.ID, Started: r.sweep.Started, Vantage: r.setup.Vantage,
-			Engine: p.Engine, Detail: r.sweep.Engine().Detail(), Seed: p.Seed, RateAsked: p.Rate, Plan: planJSON(p),
+			Engine: p.Engine, Detail: r.sweep.Engine().Detail(), Seed: p.Seed, RateAsked: p.Rate, Plan: p.Document(),
 		},
 	}
 	if s := r.request.scope; s != nil {
 		h.Scope = &report.Scope{SHA256: s.SHA256, AuthorisedBy: s.AuthorisedBy, Reference: s.Reference, Contact: s.Contact}
 	}
 	return h
-}
-
-func planJSON(p scanner.Plan) json.RawMessage {
-	b, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // plain data
-	}
-	return fmt.Appendf(b[:len(b)-1], `,"sha256":%q}`, p.Digest())
 }
 
 // emit judges a host and writes what was found.

@@ -13,6 +13,7 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/exposure/matrix"
 	"github.com/memsweep/memsweep/exposure/policy"
+	"github.com/memsweep/memsweep/internal/asked"
 	"github.com/memsweep/memsweep/report"
 	"github.com/memsweep/memsweep/scanner"
 )
@@ -46,7 +47,7 @@ func readSources(c *cli.Context) ([]source, error) {
 // stored is a report that was read, before it is known which addresses matter.
 type stored struct {
 	view  matrix.View
-	asked *asked
+	asked *asked.Sweep
 }
 
 // readViews reads every report, and then what each says of the addresses that
@@ -70,7 +71,7 @@ func readViews(c *cli.Context, sources []source, under *policy.Policy) ([]matrix
 	for _, s := range all {
 		if s.asked != nil {
 			var err error
-			if s.view.Fate, err = s.asked.fates(addrs); err != nil {
+			if s.view.Fate, err = s.asked.Fates(addrs); err != nil {
 				s.doubt(err)
 			}
 		}
@@ -112,13 +113,13 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 		return nil, err
 	}
 	s := &stored{}
-	count := tally{}
+	count := asked.Tally{}
 	judge := bench{policy: under, vantage: r.Header.Sweep.Vantage, engine: r.Header.Sweep.Engine}
 	for f, err := range r.Findings() {
 		if err != nil {
 			return nil, err
 		}
-		count.add(&f)
+		count.Add(&f)
 		for _, f := range judge.judge(f, r.Header.Sweep.Started) {
 			s.view.Findings = append(s.view.Findings, light(f))
 		}
@@ -128,7 +129,7 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 	}
 	s.describe(from.path, r.Header, r.Summary())
 	if s.asked != nil {
-		s.asked.answers, s.asked.found = count, s.view.Findings
+		s.asked.Answered(count, s.view.Findings)
 	}
 	return s, nil
 }
@@ -156,7 +157,7 @@ func (s *stored) describe(path string, h report.Header, end report.Summary) {
 	}
 	v.RefusedBy = end.Coverage.RefusedBy
 	var err error
-	if s.asked, v.Plan, err = readAsked(h.Sweep.Plan, end.Coverage); err != nil {
+	if s.asked, v.Plan, err = asked.Read(h.Sweep.Plan, end.Coverage); err != nil {
 		s.doubt(err)
 	}
 	if s.asked == nil && err == nil && slices.Contains(scanner.Engines(), h.Sweep.Engine) {
@@ -168,4 +169,12 @@ func (s *stored) describe(path string, h report.Header, end report.Summary) {
 func (s *stored) doubt(err error) {
 	s.view.Contradicts = true
 	s.view.Problems = append(s.view.Problems, err.Error()+": what this report does not name is not known")
+}
+
+// scopeDigest is the digest of the authorisation in a header.
+func scopeDigest(s *report.Scope) string {
+	if s == nil {
+		return ""
+	}
+	return s.SHA256
 }

@@ -48,9 +48,26 @@ var layers = map[string]layer{
 	"internal/lab/bench": {own: []string{"internal/lab", "exposure", "report"}, others: []string{"golang.org/x/sys"}},
 	"internal/spool":     {others: []string{"github.com/klauspost/compress"}},
 
+	"internal/asked": {own: []string{"exposure", "exposure/matrix", "probes", "scanner", "targets"}, not: pure},
+	"history/life":   {own: []string{"exposure"}, not: pure},
+	"history": {
+		own:    []string{"exposure", "exposure/matrix", "history/life", "internal/asked", "internal/spool", "report"},
+		others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"},
+	},
+	"internal/schedule": {
+		own:    []string{"exposure", "history", "internal/handwritten", "targets"},
+		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
+	},
+	"internal/notify": {
+		own:    []string{"exposure", "history", "internal/handwritten"},
+		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
+	},
+	"internal/metrics": {own: []string{"exposure", "history"}, others: []string{"github.com/prometheus/client_golang"}},
+	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
+
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "exposure/matrix", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/audit", "internal/memtest", "internal/privilege"},
+		own:    []string{"exposure", "exposure/matrix", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/asked", "internal/audit", "internal/memtest", "internal/privilege", "history", "history/life", "internal/schedule", "internal/notify", "internal/metrics", "internal/web", "internal/handwritten"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},

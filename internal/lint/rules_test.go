@@ -34,6 +34,7 @@ var mains = []string{"cmd/memsweep/main.go", "internal/lab/bench/main_linux.go",
 // main, which waits for signals and draws progress.
 var mayStartGoroutines = []string{
 	"scanner", "scanner/raw", "internal/memtest", "cmd/memsweep", "internal/lab", "internal/lab/bench",
+	"internal/schedule", "internal/notify", "internal/web",
 }
 
 const maxLines = 500

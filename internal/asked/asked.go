@@ -1,4 +1,7 @@
-package main
+// Package asked reads out of a stored report what its sweep asked, and what
+// became of the endpoints that the report does not name. It never guesses: what
+// the report leaves open is unknown.
+package asked
 
 import (
 	"encoding/json"
@@ -11,7 +14,6 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/exposure/matrix"
 	"github.com/memsweep/memsweep/probes"
-	"github.com/memsweep/memsweep/report"
 	"github.com/memsweep/memsweep/scanner"
 	"github.com/memsweep/memsweep/targets"
 )
@@ -23,22 +25,27 @@ const (
 	maxPlanRanges    = 1 << 21
 )
 
-// asked is what a stored report says of what its sweep asked. The zero value
+// Sweep is what a stored report says of what its sweep asked. The zero value
 // knows nothing.
-type asked struct {
+type Sweep struct {
 	plan     scanner.Plan
 	set      targets.Set
 	order    targets.Order
 	coverage exposure.Coverage
-	answers  tally
+	answers  Tally
 	found    []exposure.Finding
 }
 
-// tally is how many endpoints answered each probe by the findings of a report,
-// and of how many more these leave it open.
-type tally map[string]struct{ sure, open uint64 }
+// Answered tells s which findings the report has. Without it nothing is known of
+// endpoints that the report does not name.
+func (a *Sweep) Answered(count Tally, found []exposure.Finding) { a.answers, a.found = count, found }
 
-func (t tally) add(f *exposure.Finding) {
+// Tally is how many endpoints answered each probe by the findings of a report,
+// and of how many more these leave it open.
+type Tally map[string]struct{ sure, open uint64 }
+
+// Add counts the answers in a finding.
+func (t Tally) Add(f *exposure.Finding) {
 	for o := range f.Observations() {
 		n := t[o.Probe]
 		switch {
@@ -51,10 +58,10 @@ func (t tally) add(f *exposure.Finding) {
 	}
 }
 
-// readAsked reads the plan in a report's header, and its digest. A plan that
+// Read reads the plan in a report's header, and its digest. A plan that
 // cannot be relied on is an error; the digest then tells it from others, but
 // nothing that the report does not name is known.
-func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, digest string, err error) {
+func Read(plan json.RawMessage, coverage exposure.Coverage) (a *Sweep, digest string, err error) {
 	var given struct {
 		SHA256 string `json:"sha256"`
 	}
@@ -64,7 +71,7 @@ func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, dige
 	if err := json.Unmarshal(plan, &given); err != nil {
 		return nil, "", fmt.Errorf("plan: %w", err)
 	}
-	a = &asked{coverage: coverage}
+	a = &Sweep{coverage: coverage}
 	if err := json.Unmarshal(plan, &a.plan); err != nil {
 		return nil, given.SHA256, fmt.Errorf("plan: %w", err)
 	}
@@ -93,9 +100,9 @@ func readAsked(plan json.RawMessage, coverage exposure.Coverage) (a *asked, dige
 // it came upon, so that no two of them are to be alike.
 func swept(p scanner.Plan) bool { return slices.Contains(scanner.Engines(), p.Engine) }
 
-// fates answers for some addresses what became of them where there is no
+// Fates answers for some addresses what became of them where there is no
 // finding. What the report leaves open stays open.
-func (a *asked) fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transport) exposure.State, error) {
+func (a *Sweep) Fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transport) exposure.State, error) {
 	if err := a.misplaced(); err != nil {
 		return unknown, err
 	}
@@ -142,7 +149,7 @@ var errMoved = errors.New("the findings were changed")
 
 // misplaced looks for an answer to a question that was never in a sweep's plan:
 // a finding that was moved by hand.
-func (a *asked) misplaced() error {
+func (a *Sweep) misplaced() error {
 	if !swept(a.plan) {
 		return nil
 	}
@@ -162,7 +169,7 @@ func (a *asked) misplaced() error {
 }
 
 // ours reports whether an address is in the plan, and in its shard.
-func (a *asked) ours(addr netip.Addr) bool {
+func (a *Sweep) ours(addr netip.Addr) bool {
 	index, ok := a.set.Index(addr.Unmap())
 	if !ok {
 		return false
@@ -173,7 +180,7 @@ func (a *asked) ours(addr netip.Addr) bool {
 
 // denied looks for a finding where the fates of its probe say that nothing
 // answered.
-func (a *asked) denied(probe string, states map[netip.Addr]exposure.State) error {
+func (a *Sweep) denied(probe string, states map[netip.Addr]exposure.State) error {
 	if _, told := a.coverage.Fates[probe]; !told {
 		return nil
 	}
@@ -207,7 +214,7 @@ func merge(a, b map[netip.Addr]exposure.State) map[netip.Addr]exposure.State {
 
 // lane says what became of those addresses that one probe was to ask. Its
 // counts must bear the bits out: else they are not relied on.
-func (a *asked) lane(probe string, addrs []netip.Addr) (map[netip.Addr]exposure.State, error) {
+func (a *Sweep) lane(probe string, addrs []netip.Addr) (map[netip.Addr]exposure.State, error) {
 	type place struct {
 		addr  netip.Addr
 		index uint64
@@ -237,7 +244,7 @@ func (a *asked) lane(probe string, addrs []netip.Addr) (map[netip.Addr]exposure.
 }
 
 // bits says of each of some indices what became of it.
-func (a *asked) bits(probe string, indices []uint64) (func(i int) exposure.State, error) {
+func (a *Sweep) bits(probe string, indices []uint64) (func(i int) exposure.State, error) {
 	all := func(s exposure.State) func(int) exposure.State { return func(int) exposure.State { return s } }
 	o, counted := a.coverage.Probes[probe]
 	found := a.answers[probe]
@@ -284,12 +291,4 @@ func byCount(o exposure.Outcomes, planned uint64) exposure.State {
 		return exposure.Silent
 	}
 	return matrix.NoAnswer
-}
-
-// scopeDigest is the digest of the authorisation in a header.
-func scopeDigest(s *report.Scope) string {
-	if s == nil {
-		return ""
-	}
-	return s.SHA256
 }

@@ -1,4 +1,4 @@
-package main
+package asked
 
 import (
 	"bytes"
@@ -26,14 +26,14 @@ func endpoint(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 11211)
 }
 
-func stateOf(t *testing.T, plan json.RawMessage, c exposure.Coverage, found tally, at netip.AddrPort, transport exposure.Transport) exposure.State {
+func stateOf(t *testing.T, plan json.RawMessage, c exposure.Coverage, found Tally, at netip.AddrPort, transport exposure.Transport) exposure.State {
 	t.Helper()
-	a, _, err := readAsked(plan, c)
+	a, _, err := Read(plan, c)
 	if err != nil || a == nil {
 		t.Fatalf("read %s: %v", plan, err)
 	}
 	a.answers = found
-	fate, err := a.fates([]netip.Addr{at.Addr()})
+	fate, err := a.Fates([]netip.Addr{at.Addr()})
 	if err != nil {
 		t.Logf("fates: %v", err)
 	}
@@ -57,7 +57,7 @@ func TestFates(t *testing.T) {
 		}
 		return c
 	}
-	one := tally{"memcached-tcp": {sure: 1}, "memcached-udp": {sure: 1}}
+	one := Tally{"memcached-tcp": {sure: 1}, "memcached-udp": {sure: 1}}
 	plan := somePlan()
 	mixed := exposure.Outcomes{Answered: 1, Closed: 2, Silent: 250, NotScanned: 3}
 	bits := &exposure.Fates{Closed: place(5, 6), Unasked: place(7, 8, 9)}
@@ -71,7 +71,7 @@ func TestFates(t *testing.T) {
 	for name, c := range map[string]struct {
 		plan     scanner.Plan
 		coverage exposure.Coverage
-		found    tally
+		found    Tally
 		at       netip.AddrPort
 		want     exposure.State
 	}{
@@ -86,8 +86,8 @@ func TestFates(t *testing.T) {
 		"counts too few":     {plan, with(exposure.Outcomes{Answered: 1, Closed: 2, Silent: 249, NotScanned: 3}, bits), one, endpoint(200), matrix.Unknown},
 		"other counts":       {plan, with(exposure.Outcomes{Answered: 1, Closed: 3, Silent: 249, NotScanned: 3}, bits), one, endpoint(5), matrix.Unknown},
 		"a finding is gone":  {plan, with(mixed, bits), nil, endpoint(200), matrix.Unknown},
-		"a finding too many": {plan, with(mixed, bits), tally{"memcached-tcp": {sure: 2}}, endpoint(200), matrix.Unknown},
-		"one is left open":   {plan, with(mixed, bits), tally{"memcached-tcp": {open: 1}}, endpoint(200), exposure.Silent},
+		"a finding too many": {plan, with(mixed, bits), Tally{"memcached-tcp": {sure: 2}}, endpoint(200), matrix.Unknown},
+		"one is left open":   {plan, with(mixed, bits), Tally{"memcached-tcp": {open: 1}}, endpoint(200), exposure.Silent},
 		"damaged":            {plan, with(mixed, &exposure.Fates{Closed: exposure.PackedBits("nonsense")}), one, endpoint(5), matrix.Unknown},
 		"too short":          {plan, with(mixed, &exposure.Fates{Closed: exposure.PackBits([]byte{1})}), one, endpoint(5), matrix.Unknown},
 		"cut off":            {plan, exposure.Coverage{}, nil, endpoint(5), matrix.Unknown},
@@ -107,7 +107,7 @@ func TestFates(t *testing.T) {
 		}(), with(mixed, bits), one, endpoint(5), matrix.NotInPlan},
 		"a broadcast address": {func() scanner.Plan { p := plan; p.Broadcast = []netip.Addr{endpoint(255).Addr()}; return p }(), with(mixed, bits), one, endpoint(255), matrix.NotInPlan},
 	} {
-		if got := stateOf(t, planJSON(c.plan), c.coverage, c.found, c.at, exposure.TCP); got != c.want {
+		if got := stateOf(t, c.plan.Document(), c.coverage, c.found, c.at, exposure.TCP); got != c.want {
 			t.Errorf("%s: %s is %q, want %q", name, c.at, got, c.want)
 		}
 	}
@@ -123,7 +123,7 @@ func TestShardedFates(t *testing.T) {
 		n := plan.Shard.Len(256)
 		c := exposure.Coverage{Probes: map[string]exposure.Outcomes{"memcached-tcp": {Closed: n}}}
 		for i := range 256 {
-			switch s := stateOf(t, planJSON(plan), c, nil, endpoint(i), exposure.TCP); s {
+			switch s := stateOf(t, plan.Document(), c, nil, endpoint(i), exposure.TCP); s {
 			case exposure.Closed:
 				ours++
 			case matrix.NotInPlan:
@@ -140,31 +140,31 @@ func TestShardedFates(t *testing.T) {
 func TestPlansOfReports(t *testing.T) {
 	t.Parallel()
 	plan := somePlan()
-	stored := string(planJSON(plan))
+	stored := string(plan.Document())
 	for name, c := range map[string]struct{ json, says string }{
 		"changed":       {strings.Replace(stored, "10.0.0.0/24", "10.0.0.0/25", 1), "it was changed"},
 		"no list":       {`{"targets":5}`, "plan:"},
 		"no object":     {`[]`, "plan:"},
 		"an odd prefix": {`{"targets":["10.0.0.0/99"],"probes":["memcached-tcp"]}`, "plan:"},
-		"nothing left":  {string(planJSON(scanner.Plan{Targets: plan.Targets, Exclude: plan.Targets, Probes: plan.Probes, Port: 1, Engine: "socket"})), "no address"},
-		"the internet":  {string(planJSON(scanner.Plan{Targets: []netip.Prefix{netip.MustParsePrefix("::/0")}, Probes: plan.Probes, Port: 1})), "more than"},
+		"nothing left":  {string(scanner.Plan{Targets: plan.Targets, Exclude: plan.Targets, Probes: plan.Probes, Port: 1, Engine: "socket"}.Document()), "no address"},
+		"the internet":  {string(scanner.Plan{Targets: []netip.Prefix{netip.MustParsePrefix("::/0")}, Probes: plan.Probes, Port: 1}.Document()), "more than"},
 		"many ranges":   {`{"probes":["x"],"targets":[` + strings.Repeat(`"10.0.0.0/8",`, maxPlanRanges) + `"10.0.0.0/8"]}`, "more than"},
 	} {
-		if a, _, err := readAsked(json.RawMessage(c.json), exposure.Coverage{}); a != nil || err == nil || !strings.Contains(err.Error(), c.says) {
+		if a, _, err := Read(json.RawMessage(c.json), exposure.Coverage{}); a != nil || err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
 		}
 	}
 	for name, text := range map[string]string{"none": ``, "null": `null`, "of another program": `{"args":"nmap -sU"}`} {
-		if a, digest, err := readAsked(json.RawMessage(text), exposure.Coverage{}); a != nil || digest != "" || err != nil {
+		if a, digest, err := Read(json.RawMessage(text), exposure.Coverage{}); a != nil || digest != "" || err != nil {
 			t.Errorf("%s: digest %q, %v", name, digest, err)
 		}
 	}
 	foreign := strings.Replace(stored, `"engine":"socket"`, `"engine":"audit"`, 1)
 	foreign = strings.Replace(foreign, "10.0.0.0/24", "10.0.0.0/25", 1)
-	if a, digest, err := readAsked(json.RawMessage(foreign), exposure.Coverage{}); a == nil || digest != "" || err != nil {
+	if a, digest, err := Read(json.RawMessage(foreign), exposure.Coverage{}); a == nil || digest != "" || err != nil {
 		t.Errorf("of an audit: digest %q: %v", digest, err)
 	}
-	if a, digest, err := readAsked(json.RawMessage(stored), exposure.Coverage{}); a == nil || digest != plan.Digest() || err != nil {
+	if a, digest, err := Read(json.RawMessage(stored), exposure.Coverage{}); a == nil || digest != plan.Digest() || err != nil {
 		t.Errorf("digest %q, want %q: %v", digest, plan.Digest(), err)
 	}
 }
@@ -180,7 +180,7 @@ func TestDigestSurvives(t *testing.T) {
 	other.Names = []targets.Name{{Host: "cache.example.net"}}
 	other.Broadcast = []netip.Addr{endpoint(255).Addr()}
 	var read scanner.Plan
-	if err := json.Unmarshal(planJSON(plan), &read); err != nil {
+	if err := json.Unmarshal(plan.Document(), &read); err != nil {
 		t.Fatal(err)
 	}
 	if plan.Digest() != other.Digest() || plan.Digest() != read.Digest() {
@@ -212,26 +212,26 @@ func TestCutReportsSayNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := exposure.Coverage{Outcomes: exposure.Outcomes{Closed: rapid.Uint64().Draw(rt, "closed"), Silent: rapid.Uint64().Draw(rt, "silent")}}
 		at := endpoint(rapid.IntRange(0, 300).Draw(rt, "address"))
-		if s := stateOf(t, planJSON(somePlan()), c, nil, at, exposure.UDP); s != matrix.Unknown && s != matrix.NotInPlan {
+		if s := stateOf(t, somePlan().Document(), c, nil, at, exposure.UDP); s != matrix.Unknown && s != matrix.NotInPlan {
 			rt.Fatalf("%s is %s", at, s)
 		}
 	})
 }
 
 func FuzzStoredPlan(f *testing.F) {
-	f.Add([]byte(planJSON(somePlan())), []byte(`{"probes":{"memcached-tcp":{"closed":256}},"fates":{"memcached-tcp":{"closed":"AAIA/f///w=="}}}`))
+	f.Add([]byte(somePlan().Document()), []byte(`{"probes":{"memcached-tcp":{"closed":256}},"fates":{"memcached-tcp":{"closed":"AAIA/f///w=="}}}`))
 	f.Add([]byte(`{"targets":["::/1"],"probes":["memcached-tcp"],"shard":"1/4294967295"}`), []byte(`{"probes":{"memcached-tcp":{"silent":18446744073709551615}}}`))
 	f.Fuzz(func(t *testing.T, plan, coverage []byte) {
 		var c exposure.Coverage
 		if json.Unmarshal(coverage, &c) != nil {
 			t.Skip()
 		}
-		a, _, err := readAsked(plan, c)
+		a, _, err := Read(plan, c)
 		if a == nil || err != nil || a.set.Len() > 1<<16 {
 			t.Skip()
 		}
 		addrs := []netip.Addr{a.set.At(0), netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1%eth0")}
-		fate, _ := a.fates(addrs)
+		fate, _ := a.Fates(addrs)
 		for _, addr := range addrs {
 			at := netip.AddrPortFrom(addr, a.plan.Port)
 			if s := fate(at, exposure.TCP); (s == exposure.Closed || s == exposure.Silent) && c.Probes["memcached-tcp"].Sum() == 0 {
@@ -262,13 +262,13 @@ func TestMovedFindings(t *testing.T) {
 		"another port":    {netip.AddrPortFrom(endpoint(5).Addr(), 11212), exposure.TCP, "the plan does not ask there"},
 		"over UDP":        {endpoint(5), exposure.UDP, "the plan does not ask there"},
 	} {
-		a, _, err := readAsked(planJSON(plan), c)
+		a, _, err := Read(plan.Document(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		o := &exposure.Observation{Probe: "memcached-tcp", Transport: tt.transport, Port: tt.at.Port(), State: exposure.Open}
-		a.answers, a.found = tally{"memcached-tcp": {sure: 1}}, []exposure.Finding{{IP: tt.at.Addr(), TCP: o}}
-		fate, err := a.fates([]netip.Addr{tt.at.Addr(), endpoint(9).Addr()})
+		a.answers, a.found = Tally{"memcached-tcp": {sure: 1}}, []exposure.Finding{{IP: tt.at.Addr(), TCP: o}}
+		fate, err := a.Fates([]netip.Addr{tt.at.Addr(), endpoint(9).Addr()})
 		want := exposure.Closed
 		if tt.says != "" {
 			want = matrix.Unknown
@@ -283,14 +283,14 @@ func TestMovedFindings(t *testing.T) {
 func TestProblemsOfProbes(t *testing.T) {
 	t.Parallel()
 	o, f := exposure.Outcomes{Closed: 256}, exposure.Fates{Closed: exposure.PackedBits("nonsense")}
-	a, _, err := readAsked(planJSON(somePlan()), exposure.Coverage{
+	a, _, err := Read(somePlan().Document(), exposure.Coverage{
 		Probes: map[string]exposure.Outcomes{"memcached-tcp": o, "memcached-udp": o},
 		Fates:  map[string]exposure.Fates{"memcached-tcp": f, "memcached-udp": f},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.fates([]netip.Addr{endpoint(5).Addr()})
+	_, err = a.Fates([]netip.Addr{endpoint(5).Addr()})
 	if err == nil || !strings.Contains(err.Error(), "; memcached-tcp: ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}
