@@ -1,0 +1,195 @@
+// Package history remembers what sweeps saw: which endpoint was exposed since
+// when, to which vantage, what changed, and what must still be told to whom. It
+// is one SQLite file. Reports go in, whole or not at all; the life of each
+// exposure is folded from them (package life) and can be folded again.
+//
+// What was not asked again is never called fixed.
+package history
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"runtime"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// applicationID marks a file as a memsweep history (SQLite file format, 1.3.18):
+// "mswp".
+const applicationID = 0x6d737770
+
+//go:embed schema.sql
+var schema1 string
+
+// migrations bring a file from version i to i+1; user_version counts them.
+var migrations = []string{schema1}
+
+// Store is an open history. Many may read; what writes takes its turn.
+type Store struct {
+	path  string
+	read  *sql.DB
+	write *sql.DB // one connection; nil: read only
+}
+
+// Mode says what Open may do.
+type Mode int
+
+// The modes.
+const (
+	ReadOnly Mode = iota // the file must be there, and of this version
+	Existing             // the file must be there; it is brought to this version
+	Create               // it is made when it is not there
+)
+
+// ErrNewer: a newer memsweep wrote the file.
+var ErrNewer = errors.New("it was written by a newer memsweep")
+
+// Open opens the history at path. A file that is not one of ours, or that a newer
+// version wrote, is refused and left as it is.
+func Open(ctx context.Context, path string, mode Mode) (*Store, error) {
+	s := &Store{path: path}
+	if err := s.open(ctx, mode); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("history %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, mode Mode) (err error) {
+	if err := s.place(mode); err != nil {
+		return err
+	}
+	if mode != ReadOnly {
+		if s.write, err = connect(s.path, "rwc", 1); err != nil {
+			return err
+		}
+		if err := migrate(ctx, s.write); err != nil {
+			return err
+		}
+	}
+	if s.read, err = connect(s.path, "ro", max(4, runtime.NumCPU())); err != nil {
+		return err
+	}
+	version, err := identify(ctx, s.read)
+	if err == nil && version < len(migrations) {
+		err = fmt.Errorf("it is of schema %d, and this memsweep reads %d: run `memsweep history check` once, which brings it up to date", version, len(migrations))
+	}
+	return err
+}
+
+// place sees that the file is there, or may be made, and is nobody else's to read.
+func (s *Store) place(mode Mode) error {
+	_, err := os.Stat(s.path)
+	switch {
+	case mode != Create && errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is none: `memsweep scan --history FILE` or `memsweep history import` makes one")
+	case errors.Is(err, fs.ErrNotExist):
+		f, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	return err
+}
+
+// connect opens a pool. The pragmas hold for each connection of it.
+func connect(path, mode string, connections int) (*sql.DB, error) {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	q := url.Values{
+		"mode": {mode},
+		"_pragma": {
+			"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
+			"trusted_schema(0)", "cell_size_check(1)",
+		},
+		"_txlock": {"immediate"},
+	}
+	if mode == "ro" {
+		q.Set("_txlock", "deferred")
+		q.Add("_pragma", "query_only(1)")
+	}
+	u.RawQuery = q.Encode()
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// identify says of which version the file is; 0: it is empty.
+func identify(ctx context.Context, db *sql.DB) (version int, err error) {
+	var id, tables int
+	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return 0, err
+	}
+	switch {
+	case id != applicationID && (id != 0 || tables > 0):
+		return 0, errors.New("it is a database, and not a history of memsweep")
+	case version > len(migrations):
+		return 0, fmt.Errorf("%w (schema %d; this one knows %d)", ErrNewer, version, len(migrations))
+	}
+	return version, nil
+}
+
+// migrate brings the file to this version, each step whole or not at all.
+func migrate(ctx context.Context, db *sql.DB) error {
+	version, err := identify(ctx, db)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return err
+	}
+	for {
+		done, err := step(ctx, db)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// step makes one migration. Another process may have made it in the meantime.
+func step(ctx context.Context, db *sql.DB) (done bool, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() // without effect after Commit
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return false, err
+	}
+	if version >= len(migrations) {
+		return true, nil
+	}
+	script := migrations[version] + fmt.Sprintf("; PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, version+1)
+	if _, err := tx.ExecContext(ctx, script); err != nil {
+		return false, fmt.Errorf("migrate to schema %d: %w", version+1, err)
+	}
+	return false, tx.Commit()
+}
+
+// Close ends it. What was written stays.
+func (s *Store) Close() error {
+	var problems []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			problems = append(problems, db.Close())
+		}
+	}
+	return errors.Join(problems...)
+}
