@@ -45,7 +45,7 @@ type row struct {
 func (x *row) open() bool { return x.fixed == 0 }
 
 const rowColumns = `id, ip, transport = 'udp', port, first_seen, last_seen, last_asked, since, coalesce(fixed, 0), misses,
-	detail, baf, told, told_baf, coalesce(finding, 0), names`
+	detail, baf, coalesce(told, detail), told_baf, coalesce(finding, 0), names`
 
 func readRow(rows *sql.Rows) (x row, err error) {
 	var ip sql.RawBytes

@@ -95,7 +95,7 @@ CREATE TABLE exposure (
 	owner      TEXT NOT NULL,
 	detail     INTEGER NOT NULL REFERENCES detail,
 	baf        REAL,                -- exposure.Amplification; NULL: not measured
-	told       INTEGER NOT NULL REFERENCES detail, -- as its latest event left it; see package life
+	told       INTEGER REFERENCES detail, -- as its latest event left it, see package life; NULL: as detail
 	told_baf   REAL,
 	finding    INTEGER REFERENCES finding, -- of the sweep in which its detail last changed
 	base       BLOB,                -- its life before the sweeps that were pruned (JSON); NULL: none were
