@@ -64,7 +64,7 @@ var layers = map[string]layer{
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
 	"internal/metrics": {own: []string{"exposure", "history"}, others: []string{"github.com/prometheus/client_golang"}},
-	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
+	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "history/life", "report"}},
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {

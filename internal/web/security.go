@@ -30,6 +30,8 @@ func (s *Site) guarded(next http.Handler) http.Handler {
 		switch {
 		case !s.meant(r):
 			s.fail(w, r, refused(http.StatusMisdirectedRequest, "this server is called by its address, or as localhost"))
+		case foreign(r):
+			s.fail(w, r, refused(http.StatusForbidden, "another site asked for this in your name: open the page itself"))
 		case len(r.RequestURI) > maxURL:
 			s.fail(w, r, refused(http.StatusRequestURITooLong, "the address is too long: ask with fewer ranges"))
 		default:
@@ -68,6 +70,16 @@ func (s *Site) meant(r *http.Request) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// foreign says whether another site's page asked, other than by a link that
+// somebody followed. Browsers say so (Fetch Metadata, 2); programs say nothing.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/api/")
+	}
+	return false
 }
 
 // local says whether only this machine can reach us.

@@ -94,8 +94,8 @@ func (s *Site) route(w http.ResponseWriter, r *http.Request) {
 		s.unrouted(w, r, handler)
 		return
 	}
-	if !lasting(pattern) {
-		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	if within := timeFor(pattern, r); within > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), within)
 		defer cancel()
 		r = r.WithContext(ctx)
 	}
@@ -105,8 +105,16 @@ func (s *Site) route(w http.ResponseWriter, r *http.Request) {
 // answerWithin is how long the history may be asked for one answer.
 const answerWithin = 30 * time.Second
 
-// lasting says of which requests the answer may take any time.
-func lasting(pattern string) bool { return pattern == eventsPattern }
+// timeFor is how long an answer may take; 0: any time.
+func timeFor(pattern string, r *http.Request) time.Duration {
+	switch {
+	case pattern == eventsPattern:
+		return 0
+	case isExport(r):
+		return exportWithin
+	}
+	return answerWithin
+}
 
 // unrouted says in our own words what the mux would say.
 func (s *Site) unrouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {

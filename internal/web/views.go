@@ -2,39 +2,83 @@ package web
 
 import (
 	"net/http"
-	"net/url"
+	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/report"
 )
 
-// listing is a view that is a list: a part of it is the answer of the API, and
-// the whole of it an export.
-type listing struct {
+// view is what can be asked for: a part of it is the answer of the API, and the
+// whole of it an export.
+type view struct {
 	parameters []string
-	// ask finds a part: what the API answers, its rows for an export, and the
-	// cursor of the next part.
-	ask func(r *http.Request, page history.Page) (part, error)
-	// columns are those of the rows.
-	columns []string
+	ask        func(r *http.Request, page history.Page) (part, error)
+	ranked     bool // its rows have a severity
 }
 
-// part is a part of a list.
+// part is a part of a view, or all of it.
 type part struct {
-	answer any // as JSON
-	rows   [][]string
-	next   string
+	answer  any // as JSON
+	columns []report.Column
+	rows    []report.Row
+	next    string // the cursor of the next part; "": it has ended
 }
 
-// views are the lists, by the last part of their route.
-func (s *Site) views() map[string]listing {
-	return map[string]listing{
-		"exposures": {with(filterNames, pageNames), s.askExposures, exposureColumns()},
-		"changes":   {with(filterNames, []string{"kind", "since", "until"}, pageNames), s.askChanges, changeColumns()},
-		"matrix":    {with(filterNames, pageNames), s.askMatrix, nil},
-		"sweeps":    {with([]string{"vantage", "job"}, pageNames), s.askSweeps, sweepColumns()},
-		"runs":      {with([]string{"job"}, pageNames), s.askRuns, runColumns()},
+// views are all, by their path below /api/v1/.
+func (s *Site) views() map[string]view {
+	only := []string{"format"}
+	return map[string]view{
+		"overview":      {only, s.askOverview, false},
+		"owners":        {only, s.askOwners, false},
+		"exposures":     {with(filterNames, pageNames), s.askExposures, true},
+		"hosts/{ip}":    {only, s.askHost, true},
+		"changes":       {with(filterNames, []string{"kind", "since", "until"}, pageNames), s.askChanges, true},
+		"matrix":        {with(filterNames, pageNames), s.askMatrix, true},
+		"sweeps":        {with([]string{"vantage", "job"}, pageNames), s.askSweeps, false},
+		"sweeps/{scan}": {only, s.askSweep, false},
+		"trend":         {[]string{"vantage", "since", "until", "points", "format"}, s.askTrend, false},
+		"runs":          {with([]string{"job"}, pageNames), s.askRuns, false},
 	}
+}
+
+func (s *Site) askOverview(r *http.Request, _ history.Page) (part, error) {
+	o, err := s.store.Overview(r.Context())
+	p := part{answer: o, columns: severityColumns("vantage", "trust", "open", "last_sweep", "last_complete")}
+	started := func(s *history.Sweep) string {
+		if s == nil {
+			return ""
+		}
+		return stamp(s.Started)
+	}
+	for _, v := range o.Vantages {
+		p.rows = append(p.rows, report.Row{Cells: severityCells(v.Severities, v.Vantage.Name, string(v.Vantage.Trust), strconv.Itoa(v.Open), started(v.Last), started(v.Complete))})
+	}
+	return p, err
+}
+
+// ownerList is the answer of /owners.
+type ownerList struct {
+	Owners []string `json:"owners"`
+}
+
+func (s *Site) askOwners(r *http.Request, _ history.Page) (part, error) {
+	owners, err := s.store.Owners(r.Context())
+	rows := rowsOf(owners, func(owner string) report.Row { return report.Row{Cells: []string{owner}} })
+	return part{answer: ownerList{nonNil(owners)}, columns: columnsOf("owner"), rows: rows}, err
+}
+
+// askHost answers with all that is known of an address; its rows are its
+// exposures.
+func (s *Site) askHost(r *http.Request, _ history.Page) (part, error) {
+	ip, err := netip.ParseAddr(r.PathValue("ip"))
+	if err != nil || ip.Zone() != "" {
+		return part{}, refused(http.StatusBadRequest, "write an address, as 192.0.2.7 or 2001:db8::7")
+	}
+	h, err := s.store.Host(r.Context(), ip)
+	rows := rowsOf(h.Exposures, func(l history.Life) report.Row { return exposureRow(l.Exposure) })
+	return part{answer: h, columns: exposureColumns(), rows: rows}, err
 }
 
 type exposureList struct {
@@ -48,7 +92,7 @@ func (s *Site) askExposures(r *http.Request, page history.Page) (part, error) {
 		return part{}, err
 	}
 	list, next, err := s.store.Exposures(r.Context(), f, page)
-	return part{exposureList{nonNil(list), cursorOrNull(next)}, rowsOf(list, exposureCells), next}, err
+	return part{exposureList{nonNil(list), cursorOrNull(next)}, exposureColumns(), rowsOf(list, exposureRow), next}, err
 }
 
 type changeList struct {
@@ -62,7 +106,7 @@ func (s *Site) askChanges(r *http.Request, page history.Page) (part, error) {
 		return part{}, err
 	}
 	list, next, err := s.store.Changes(r.Context(), f, page)
-	return part{changeList{nonNil(list), cursorOrNull(next)}, rowsOf(list, changeCells), next}, err
+	return part{changeList{nonNil(list), cursorOrNull(next)}, changeColumns(), rowsOf(list, changeRow), next}, err
 }
 
 // matrixPart is the answer of /matrix.
@@ -77,7 +121,7 @@ func (s *Site) askMatrix(r *http.Request, page history.Page) (part, error) {
 		return part{}, err
 	}
 	m, next, err := s.store.Matrix(r.Context(), f, page)
-	return part{matrixPart{m, cursorOrNull(next)}, rowsOf(m.Rows, matrixCells), next}, err
+	return part{matrixPart{m, cursorOrNull(next)}, matrixColumns(m.Vantages), rowsOf(m.Rows, matrixRow), next}, err
 }
 
 type sweepList struct {
@@ -92,7 +136,28 @@ func (s *Site) askSweeps(r *http.Request, page history.Page) (part, error) {
 		return part{}, p.wrong
 	}
 	list, next, err := s.store.Sweeps(r.Context(), vantage, job, page)
-	return part{sweepList{nonNil(list), cursorOrNull(next)}, rowsOf(list, sweepCells), next}, err
+	return part{sweepList{nonNil(list), cursorOrNull(next)}, sweepColumns(), rowsOf(list, sweepRow), next}, err
+}
+
+func (s *Site) askSweep(r *http.Request, _ history.Page) (part, error) {
+	found, err := s.store.Sweep(r.Context(), r.PathValue("scan"))
+	return part{answer: found, columns: sweepColumns(), rows: []report.Row{sweepRow(found)}}, err
+}
+
+// pointList is the answer of /trend.
+type pointList struct {
+	Points []history.Point `json:"points"`
+}
+
+func (s *Site) askTrend(r *http.Request, _ history.Page) (part, error) {
+	p, now := &parameters{values: r.URL.Query()}, time.Now()
+	vantage, since, until, points := p.one("vantage"), p.moment("since", now), p.moment("until", now), p.count("points", history.MaxPoints)
+	if p.wrong != nil {
+		return part{}, p.wrong
+	}
+	list, err := s.store.Trend(r.Context(), vantage, since, until, points)
+	rows := rowsOf(list, func(p history.Point) report.Row { return report.Row{Cells: severityCells(p.Open, stamp(p.At))} })
+	return part{answer: pointList{nonNil(list)}, columns: severityColumns("at"), rows: rows}, err
 }
 
 type runList struct {
@@ -107,20 +172,29 @@ func (s *Site) askRuns(r *http.Request, page history.Page) (part, error) {
 		return part{}, p.wrong
 	}
 	list, next, err := s.store.Runs(r.Context(), job, page)
-	return part{runList{nonNil(list), cursorOrNull(next)}, rowsOf(list, runCells), next}, err
+	return part{runList{nonNil(list), cursorOrNull(next)}, runColumns(), rowsOf(list, runRow), next}, err
 }
 
-func rowsOf[T any](list []T, cells func(T) []string) [][]string {
-	rows := make([][]string, len(list))
+func rowsOf[T any](list []T, row func(T) report.Row) []report.Row {
+	rows := make([]report.Row, len(list))
 	for i, v := range list {
-		rows[i] = cells(v)
+		rows[i] = row(v)
 	}
 	return rows
 }
 
-// formatOf reads how an answer is to be written; "": as the address says.
-func formatOf(q url.Values) (string, error) {
-	p := &parameters{values: q}
-	format := among(p, "format", "json", "csv", "markdown")
-	return format, p.wrong
+// nonNil is an empty list for none: in JSON it is [] and not null.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// cursorOrNull is null at the end of a list.
+func cursorOrNull(next string) *string {
+	if next == "" {
+		return nil
+	}
+	return &next
 }
