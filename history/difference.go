@@ -11,6 +11,7 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/exposure/matrix"
 	"github.com/memsweep/memsweep/history/life"
+	"github.com/memsweep/memsweep/internal/asked"
 )
 
 // Difference is what became of one exposure between two points in time.
@@ -33,7 +34,7 @@ var errEnough = errors.New("enough")
 func (s *Store) Differences(ctx context.Context, from, to time.Time, f Filter) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		err := s.view(ctx, "differences", func(tx reading) error {
-			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}}
+			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}, asked: map[int64]*asked.Sweep{}}
 			return w.walk(ctx, func(d Difference) bool { return yield(d, nil) })
 		})
 		if err != nil && !errors.Is(err, errEnough) {
@@ -48,6 +49,7 @@ type differing struct {
 	from, to time.Time
 	filter   Filter
 	last     map[string]*sweepRow // by vantage: the last between the two; nil: none
+	asked    map[int64]*asked.Sweep
 }
 
 func (w *differing) walk(ctx context.Context, yield func(Difference) bool) error {
@@ -171,14 +173,14 @@ func (w *differing) answered(ctx context.Context, e Exposure) (yes bool, err err
 
 // explain says of those that were not rescanned why.
 func (w *differing) explain(ctx context.Context, list []Difference) error {
-	asked := map[string][]netip.Addr{}
+	open := map[string][]netip.Addr{} // by vantage
 	for _, d := range list {
-		if d.Kind == life.NotRescanned {
-			asked[d.Exposure.Vantage.Name] = append(asked[d.Exposure.Vantage.Name], d.Exposure.IP)
+		if name := d.Exposure.Vantage.Name; d.Kind == life.NotRescanned {
+			open[name] = append(open[name], d.Exposure.IP)
 		}
 	}
 	fates := map[string]func(Endpoint) exposure.State{}
-	for vantage, addrs := range asked {
+	for vantage, addrs := range open {
 		last, err := w.lastOf(ctx, vantage)
 		if err != nil {
 			return err
@@ -186,7 +188,7 @@ func (w *differing) explain(ctx context.Context, list []Difference) error {
 		if last == nil {
 			continue
 		}
-		if fates[vantage], err = w.fates(ctx, last.id, addrs); err != nil {
+		if fates[vantage], err = w.fates(ctx, last, addrs); err != nil {
 			return err
 		}
 	}
