@@ -81,7 +81,7 @@ func severityOfRank(rank sql.NullInt64) exposure.Severity {
 // eventRow is a row of eventQuery.
 type eventRow struct {
 	id, at                                                   int64
-	kind, scan, sweepJob                                               string
+	kind, scan, sweepJob                                     string
 	again                                                    bool
 	severity                                                 sql.NullInt64
 	wasBAF, nowBAF, baf                                      *float64

@@ -54,6 +54,14 @@ type Told struct {
 	Run *history.Run `json:"run,omitempty"`
 }
 
+// Endpoint is where the exposure is, "192.0.2.7:11211/udp"; "": it is a run.
+func (t *Told) Endpoint() string {
+	if t.IP == nil {
+		return ""
+	}
+	return netip.AddrPortFrom(t.IP.WithZone(""), t.Port).String() + "/" + string(t.Transport)
+}
+
 // The bounds of what a message quotes.
 const (
 	maxText    = 200 // runes of one text
@@ -210,5 +218,14 @@ func trial(target string, now time.Time) *Message {
 	t.Text = changeText(&t)
 	m := &Message{ID: "msg_test" + at.Format("20060102150405"), Created: at, Target: target, Test: true, Events: []Told{t}}
 	m.Title = title(m)
+	return m
+}
+
+// trialRun is one with a run instead: templates are tried with both.
+func trialRun(target string) *Message {
+	m := trial(target, time.Unix(0, 0))
+	r := &history.Run{Job: "example", Due: m.Created, Outcome: history.Missed, Problem: "memsweep was not running"}
+	m.Events = []Told{{Events: []int64{}, Kind: "run-missed", Count: 1, At: m.Created, Job: r.Job, Run: r}}
+	m.Events[0].Text = runText(&m.Events[0])
 	return m
 }

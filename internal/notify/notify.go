@@ -13,11 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"go.yaml.in/yaml/v3"
-
-	"github.com/memsweep/memsweep/history"
-	"github.com/memsweep/memsweep/internal/handwritten"
 )
 
 // Target is somebody to tell, as the configuration has it.
@@ -83,19 +78,4 @@ func Find(targets []Target, name string) (Target, error) {
 		}
 	}
 	return Target{}, errors.New("no such target")
-}
-
-// ParseTargets reads the list under the configuration's key notify. What is
-// wrong goes to f, with its line. Paths are relative to the folder dir. Secrets
-// and templates are read too, so that a mistake shows before it matters; a
-// secret is read again at each attempt.
-func ParseTargets(f *handwritten.File, key, list *yaml.Node, dir string) []Target {
-	return nil
-}
-
-// Run tells the targets what the history has for them, until ctx ends. Each has
-// its own order, and none waits for another. It returns when all have stopped.
-func Run(ctx context.Context, store *history.Store, targets []Target, log Log) error {
-	<-ctx.Done()
-	return nil
 }

@@ -3,7 +3,6 @@ package notify
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +79,7 @@ func changeText(t *Told) string {
 	} else {
 		fmt.Fprintf(&b, " %s", t.Severity)
 	}
-	fmt.Fprintf(&b, ": %s/%s", netip.AddrPortFrom(t.IP.WithZone(""), t.Port), t.Transport)
+	b.WriteString(": " + t.Endpoint())
 	if len(t.Names) > 0 {
 		fmt.Fprintf(&b, " (%s)", strings.Join(t.Names, ", "))
 	}
