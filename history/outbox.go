@@ -6,7 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
+	"math"
 	"time"
 )
 
@@ -42,7 +42,7 @@ func (s *Store) enqueue(ctx context.Context, target string, limit int, now time.
 		}
 		return 0, tx.Commit()
 	}
-	events, err := eventsAfter(ctx, tx, last, limit)
+	events, err := reading{tx}.eventsAfter(ctx, last, limit)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func (s *Store) enqueue(ctx context.Context, target string, limit int, now time.
 	}
 	if payload != nil {
 		_, err := tx.ExecContext(ctx, "INSERT INTO outbox (message, target, created, payload, next) VALUES (?, ?, ?, ?, ?)",
-			message, target, now.UnixMicro(), payload, now.UnixMicro())
+			message, target, micros(now), payload, micros(now))
 		if err != nil {
 			return 0, err
 		}
@@ -74,16 +74,10 @@ func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
 	return s.write.BeginTx(ctx, nil)
 }
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // told says which event a target was told last. One that is not known was told
 // nothing, and is not owed what was there before it.
-func told(ctx context.Context, q querier, target string) (last int64, known bool, err error) {
-	err = q.QueryRowContext(ctx, "SELECT event FROM told WHERE target = ?", target).Scan(&last)
+func told(ctx context.Context, tx *sql.Tx, target string) (last int64, known bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT event FROM told WHERE target = ?", target).Scan(&last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -100,14 +94,15 @@ func welcome(ctx context.Context, tx *sql.Tx, target string) error {
 // Pending lists the events that a target was not told yet, in order, at most
 // limit; known is false for a target that Enqueue never saw. It takes nothing.
 func (s *Store) Pending(ctx context.Context, target string, limit int) (events []Event, known bool, err error) {
-	last, known, err := told(ctx, s.read, target)
-	if err == nil && known {
-		events, err = eventsAfter(ctx, s.read, last, limit)
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("pending for %s: %w", target, err)
-	}
-	return events, known, nil
+	err = s.view(ctx, "pending for "+target, func(tx reading) error {
+		last, is, err := told(ctx, tx.Tx, target)
+		if err == nil && is {
+			events, err = tx.eventsAfter(ctx, last, limit)
+		}
+		known = is
+		return err
+	})
+	return events, known, err
 }
 
 const messageColumns = "SELECT id, message, target, created, payload, attempts, next, sent, problem FROM outbox o "
@@ -118,7 +113,7 @@ const messageColumns = "SELECT id, message, target, created, payload, attempts, 
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]Message, error) {
 	return s.messages(ctx, "list what is due", messageColumns+`INDEXED BY outbox_due WHERE next <= ?
 		AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_due WHERE next > ? AND target = o.target AND id < o.id)
-		ORDER BY id LIMIT ?`, now.UnixMicro(), now.UnixMicro(), limit)
+		ORDER BY id LIMIT ?`, micros(now), micros(now), limit)
 }
 
 // Next is the oldest message of a target that is neither sent nor given up.
@@ -136,20 +131,20 @@ func (s *Store) Next(ctx context.Context, target string) (Message, error) {
 
 // Delivered notes that a message arrived.
 func (s *Store) Delivered(ctx context.Context, message string, now time.Time) error {
-	return s.settle(ctx, message, "UPDATE outbox SET attempts = attempts + 1, next = NULL, sent = ?, problem = '' WHERE message = ? AND sent IS NULL", now.UnixMicro(), message)
+	return s.settle(ctx, message, "UPDATE outbox SET attempts = attempts + 1, next = NULL, sent = ?, problem = '' WHERE message = ? AND sent IS NULL", micros(now), message)
 }
 
 // Undelivered notes that an attempt failed, and when to try again; the zero
 // time: never, it is given up.
 func (s *Store) Undelivered(ctx context.Context, message string, next time.Time, problem string) error {
-	at := sql.NullInt64{Int64: next.UnixMicro(), Valid: !next.IsZero()}
+	at := sql.NullInt64{Int64: micros(next), Valid: !next.IsZero()}
 	return s.settle(ctx, message, "UPDATE outbox SET attempts = attempts + 1, next = ?, problem = ? WHERE message = ? AND sent IS NULL", at, problem, message)
 }
 
 // Retry has a message that waits, or was given up, tried again now.
 // ErrNotFound: there is none of that name, or it was sent.
 func (s *Store) Retry(ctx context.Context, message string, now time.Time) error {
-	return s.settle(ctx, message, "UPDATE outbox SET next = ? WHERE message = ? AND sent IS NULL", now.UnixMicro(), message)
+	return s.settle(ctx, message, "UPDATE outbox SET next = ? WHERE message = ? AND sent IS NULL", micros(now), message)
 }
 
 // settle changes one message that is not sent.
@@ -169,18 +164,20 @@ func (s *Store) settle(ctx context.Context, message, change string, args ...any)
 	return tx.Commit()
 }
 
+// listMessages marks the cursors of Messages.
+const listMessages = 'm'
+
 // Messages lists the newest messages, of one target, "": of all.
 func (s *Store) Messages(ctx context.Context, target string, p Page) (list []Message, next string, err error) {
-	limit, before := p.Limit, int64(1<<62)
-	if limit <= 0 {
-		limit = 100
+	after, err := p.after(listMessages)
+	if err != nil {
+		return nil, "", fmt.Errorf("list messages: %w", err)
 	}
-	if p.After != "" {
-		if before, err = strconv.ParseInt(p.After, 10, 64); err != nil {
-			return nil, "", fmt.Errorf("list messages: page %q: write what the page before gave as next", p.After)
-		}
+	if after == nil {
+		after = &place{math.MaxInt64}
 	}
-	rows, err := s.read.QueryContext(ctx, messageColumns+"WHERE id < ? AND (? = '' OR target = ?) ORDER BY id DESC LIMIT ?", before, target, target, limit+1)
+	limit := p.limit()
+	rows, err := s.read.QueryContext(ctx, messageColumns+"WHERE id < ? AND (? = '' OR target = ?) ORDER BY id DESC LIMIT ?", after[0], target, target, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("list messages: %w", err)
 	}
@@ -189,7 +186,7 @@ func (s *Store) Messages(ctx context.Context, target string, p Page) (list []Mes
 		return nil, "", fmt.Errorf("list messages: %w", err)
 	}
 	if len(list) > limit {
-		list, next = list[:limit], strconv.FormatInt(ids[limit-1], 10)
+		list, next = list[:limit], place{ids[limit-1]}.cursor(listMessages)
 	}
 	return list, next, nil
 }
@@ -216,17 +213,9 @@ func scanMessages(rows *sql.Rows) (list []Message, ids []int64, err error) {
 		if err := rows.Scan(&id, &m.ID, &m.Target, &created, &payload, &m.Attempts, &next, &sent, &m.Problem); err != nil {
 			return nil, nil, err
 		}
-		m.Created, m.Payload = time.UnixMicro(created).UTC(), payload
-		m.Next, m.Sent = outboxTime(next), outboxTime(sent)
+		m.Created, m.Payload = moment(created), payload
+		m.Next, m.Sent = momentOrNil(next), momentOrNil(sent)
 		list, ids = append(list, m), append(ids, id)
 	}
 	return list, ids, rows.Err()
-}
-
-func outboxTime(micros sql.NullInt64) *time.Time {
-	if !micros.Valid {
-		return nil
-	}
-	t := time.UnixMicro(micros.Int64).UTC()
-	return &t
 }
