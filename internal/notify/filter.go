@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
@@ -16,6 +18,35 @@ type Filter struct {
 	Owners   []string          // of changes; none: all, and nobody's
 	Jobs     []string          // of changes and of runs; none: all, and no job's
 	NoRuns   bool              // runs that went wrong are not told
+}
+
+// String says in words what it picks.
+func (f *Filter) String() string {
+	var parts []string
+	add := func(format string, list []string) {
+		if len(list) > 0 {
+			parts = append(parts, fmt.Sprintf(format, strings.Join(list, ", ")))
+		}
+	}
+	var kinds []string
+	for _, k := range f.Kinds {
+		kinds = append(kinds, string(k))
+	}
+	add("%s", kinds)
+	if f.AtLeast != "" {
+		parts = append(parts, string(f.AtLeast)+" or worse")
+	}
+	add("from %s", f.Vantages)
+	add("of %s", f.Owners)
+	add("in jobs %s", f.Jobs)
+	text := "changes: " + strings.Join(parts, "; ")
+	if len(parts) == 0 {
+		text = "all changes"
+	}
+	if f.NoRuns {
+		return text
+	}
+	return text + "; and runs that went wrong"
 }
 
 func (f *Filter) picks(e *history.Event) bool {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -261,4 +262,37 @@ func (p *targetFile) severity(n pair) exposure.Severity {
 		p.Refuse(n.key, "at_least: write one of critical, high, medium, low, info")
 	}
 	return s
+}
+
+// maxConfig is the largest configuration that is read, in bytes.
+const maxConfig = 4 << 20
+
+// Read reads the targets of a configuration, and nothing else of it: a target
+// can be tried while the jobs are still being written.
+func Read(path string) ([]Target, error) {
+	data, err := handwritten.Read(path, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if len(data) > maxConfig {
+		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxConfig)
+	}
+	f := &handwritten.File{Path: path, Kind: "configuration", Template: "memsweep run --example"}
+	root, err := f.Document(data)
+	if err != nil {
+		return nil, err
+	}
+	var targets []Target
+	seen := f.Mapping(root, func(key, value *yaml.Node) {
+		if key.Value == "notify" {
+			targets = ParseTargets(f, key, value, filepath.Dir(path))
+		}
+	})
+	if !seen["notify"] {
+		f.Refuse(root, "notify is missing: write whom to tell, as `notify: [{name: soc, kind: webhook, url: …, secret_file: …}]`")
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return targets, nil
 }
