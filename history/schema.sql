@@ -34,11 +34,15 @@ CREATE TABLE sweep (
 	not_scanned  INTEGER NOT NULL,
 	rate_asked    REAL NOT NULL,    -- packets a second
 	rate_achieved REAL,
+	imported INTEGER NOT NULL,
+	problems TEXT NOT NULL DEFAULT '[]', -- report.Summary.Problems, a JSON list
+	-- What follows is long, and after what lists need: a column behind it costs
+	-- reading all of it.
 	header   BLOB NOT NULL,         -- report.Header as JSON, packed (S2)
-	summary  BLOB NOT NULL,         -- report.Summary as JSON, packed (S2)
-	imported INTEGER NOT NULL
+	summary  BLOB NOT NULL          -- report.Summary as JSON, packed (S2)
 ) STRICT;
 CREATE INDEX sweep_in_order ON sweep (vantage, started, scan);
+CREATE INDEX sweep_by_start ON sweep (started, id, vantage, job);
 CREATE INDEX sweep_of_job ON sweep (job, started) WHERE job IS NOT NULL;
 
 -- What can be seen of an endpoint besides its numbers; each combination once.
@@ -90,7 +94,10 @@ CREATE TABLE exposure (
 	base       BLOB,                -- its life before the sweeps that were pruned (JSON); NULL: none were
 	UNIQUE (vantage, ip, transport, port)
 ) STRICT;
-CREATE INDEX exposure_by_urgency ON exposure (open, urgency DESC, since, id);
+-- What to fix first. It has every column that a filter asks for, so that the
+-- rows that are passed over cost nothing else.
+CREATE INDEX exposure_by_urgency ON exposure (open, urgency DESC, since, id, vantage, ip, transport, verdict, owner);
+CREATE INDEX exposure_in_numbers ON exposure (open, vantage, severity, verdict);
 CREATE INDEX exposure_of_vantage ON exposure (vantage, open, urgency DESC, since, id);
 CREATE INDEX exposure_by_address ON exposure (ip, port, transport);
 CREATE INDEX exposure_of_owner ON exposure (owner, open, urgency DESC, since, id) WHERE owner <> '';
@@ -155,7 +162,7 @@ CREATE TABLE event (
 	UNIQUE (exposure, sweep, kind),
 	UNIQUE (run, kind)
 ) STRICT;
-CREATE INDEX event_in_order ON event (at, id);
+CREATE INDEX event_in_order ON event (at, id, exposure, kind, severity);
 CREATE INDEX event_of_exposure ON event (exposure, at, id) WHERE exposure IS NOT NULL;
 CREATE INDEX event_of_sweep ON event (sweep) WHERE sweep IS NOT NULL;
 
