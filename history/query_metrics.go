@@ -159,7 +159,7 @@ func (g *gauge) takeOpen() error {
 				if err := scan(&rank, &o.Verdict, &o.Open, &since, &o.NotRescanned); err != nil {
 					return err
 				}
-				o.Severity, o.Since = severityOfRank(rank), time.UnixMicro(since).UTC()
+				o.Severity, o.Since = severityOf(rank), moment(since)
 				g.Open = append(g.Open, o)
 				return nil
 			})
@@ -170,26 +170,17 @@ func (g *gauge) takeOpen() error {
 	return nil
 }
 
-// severityOfRank reads a severity as the tables have it: 1 info to 5 critical.
-func severityOfRank(rank int) exposure.Severity {
-	all := exposure.Severities() // the worst first
-	if rank < 1 || rank > len(all) {
-		return ""
-	}
-	return all[len(all)-rank]
-}
-
 func (g *gauge) takeChanges() error {
 	g.Changed = map[ChangeReading]int{}
 	err := g.each(`SELECT kind, coalesce(severity, 0), count(*) FROM event
-		WHERE at > ? AND exposure IS NOT NULL GROUP BY kind, severity`, []any{g.now.Add(-24 * time.Hour).UnixMicro()},
+		WHERE at > ? AND exposure IS NOT NULL GROUP BY kind, severity`, []any{micros(g.now.Add(-24 * time.Hour))},
 		func(scan func(...any) error) error {
 			var c ChangeReading
 			var rank, n int
 			if err := scan(&c.Kind, &rank, &n); err != nil {
 				return err
 			}
-			c.Severity = severityOfRank(rank)
+			c.Severity = severityOf(rank)
 			g.Changed[c] += n
 			return nil
 		})
@@ -226,16 +217,8 @@ func (g *gauge) takeTargets() error {
 		if err != nil {
 			return err
 		}
-		t.Oldest, t.LastSent = momentOf(oldest), momentOf(sent)
+		t.Oldest, t.LastSent = momentOrNil(oldest), momentOrNil(sent)
 		g.Targets = append(g.Targets, t)
 	}
 	return nil
-}
-
-func momentOf(micros sql.NullInt64) *time.Time {
-	if !micros.Valid {
-		return nil
-	}
-	t := time.UnixMicro(micros.Int64).UTC()
-	return &t
 }

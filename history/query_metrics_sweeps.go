@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -64,7 +63,7 @@ func (g *gauge) takeSweep(which string, argument any, job string) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	r.Started, r.Finished, r.Complete = time.UnixMicro(started).UTC(), momentOf(finished), momentOf(complete)
+	r.Started, r.Finished, r.Complete = moment(started), momentOrNil(finished), momentOrNil(complete)
 	if due, ok := g.due[vantage]; !ok || started < due {
 		g.due[vantage] = started
 	}
@@ -112,6 +111,6 @@ func (g *gauge) run(ctx context.Context, job, condition string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Due, r.Started, r.Finished = time.UnixMicro(due).UTC(), momentOf(started), momentOf(finished)
+	r.Due, r.Started, r.Finished = moment(due), momentOrNil(started), momentOrNil(finished)
 	return &r, nil
 }

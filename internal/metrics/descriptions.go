@@ -19,7 +19,7 @@ type descriptions struct {
 }
 
 // describe makes them. A sweep's labels are its vantage and its job, "" for what
-// somebody swept without one.
+// somebody swept without one; "job" itself is Prometheus' own label.
 func describe() descriptions {
 	var d descriptions
 	d.describeProgram()
@@ -54,23 +54,23 @@ func (d *descriptions) describeExposures() {
 }
 
 func (d *descriptions) describeSweeps() {
-	of := []string{"vantage", "job"}
+	of := []string{"vantage", "job_name"}
 	d.sweepStarted = d.add("last_sweep_start_timestamp_seconds", "When the newest sweep started.", of...)
 	d.sweepComplete = d.add("last_complete_sweep_start_timestamp_seconds", "When the newest complete sweep started; no sample when none ever was.", of...)
 	d.sweepStatus = d.add("last_sweep_complete", "1 when the newest sweep asked everything that it had planned to ask.", of...)
 	d.planned = d.add("last_sweep_planned_endpoints", "Endpoints (address and probe) that the newest sweep was to ask.", of...)
-	d.endpoints = d.add("last_sweep_endpoints", "Endpoints of the newest sweep by what became of them: answered, closed, silent, local_error, not_scanned.", "vantage", "job", "outcome")
+	d.endpoints = d.add("last_sweep_endpoints", "Endpoints of the newest sweep by what became of them: answered, closed, silent, local_error, not_scanned.", "vantage", "job_name", "outcome")
 	d.coverage = d.add("last_sweep_coverage_ratio", "Share of the planned endpoints that the newest sweep did ask; no sample when nothing was planned.", of...)
 	d.asked = d.add("last_sweep_asked_packets_per_second", "Rate that the newest sweep was allowed.", of...)
 	d.achieved = d.add("last_sweep_achieved_packets_per_second", "Rate that the newest sweep reached; no sample when it is not known.", of...)
 }
 
 func (d *descriptions) describeJobs() {
-	d.expected = d.add("job_expected_interval_seconds", "Longest time that lies between two runs of a job according to its schedule.", "job")
-	d.running = d.add("job_running", "1 while a run of the job is under way.", "job")
-	d.outcome = d.add("job_last_run_outcome", "1 for how the newest run that is over ended: complete, incomplete, failed, or missed; 0 for the others.", "job", "outcome")
-	d.lastRun = d.add("job_last_run_due_timestamp_seconds", "When the newest run that is over was due.", "job")
-	d.lastComplete = d.add("job_last_complete_run_end_timestamp_seconds", "When the newest complete run ended; no sample when none ever was.", "job")
+	d.expected = d.add("job_expected_interval_seconds", "Longest time that lies between two runs of a job according to its schedule.", "job_name")
+	d.running = d.add("job_running", "1 while a run of the job is under way.", "job_name")
+	d.outcome = d.add("job_last_run_outcome", "1 for how the newest run that is over ended: complete, incomplete, failed, or missed; 0 for the others.", "job_name", "outcome")
+	d.lastRun = d.add("job_last_run_due_timestamp_seconds", "When the newest run that is over was due.", "job_name")
+	d.lastComplete = d.add("job_last_complete_run_end_timestamp_seconds", "When the newest complete run ended; no sample when none ever was.", "job_name")
 }
 
 func (d *descriptions) describeNotifications() {

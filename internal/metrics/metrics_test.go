@@ -3,7 +3,6 @@ package metrics_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -204,22 +203,22 @@ func TestScrape(t *testing.T) {
 		{0, "history_read_failures_total", nil},
 		{0, "names_omitted", nil},
 		{0, "not_rescanned_exposures", []string{"severity=info", of}},
-		{256, "last_sweep_planned_endpoints", []string{"job=nightly", of}},
-		{10, "last_sweep_endpoints", []string{"job=nightly", "outcome=local_error", of}},
-		{0.75, "last_sweep_coverage_ratio", []string{"job=nightly", of}},
-		{0, "last_sweep_complete", []string{"job=nightly", of}},
-		{1, "last_sweep_complete", []string{"job=", "vantage=a \"quoted\\\nname"}},
-		{1000, "last_sweep_asked_packets_per_second", []string{"job=nightly", of}},
-		{987.5, "last_sweep_achieved_packets_per_second", []string{"job=nightly", of}},
-		{seconds(now.Add(-72 * time.Hour)), "last_complete_sweep_start_timestamp_seconds", []string{"job=nightly", of}},
-		{seconds(now.Add(-time.Hour)), "last_sweep_start_timestamp_seconds", []string{"job=nightly", of}},
-		{86400, "job_expected_interval_seconds", []string{"job=nightly"}},
-		{1, "job_running", []string{"job=nightly"}},
-		{0, "job_running", []string{"job=weekly"}},
-		{1, "job_last_run_outcome", []string{"job=nightly", "outcome=incomplete"}},
-		{0, "job_last_run_outcome", []string{"job=nightly", "outcome=complete"}},
-		{1, "job_last_run_outcome", []string{"job=weekly", "outcome=missed"}},
-		{seconds(now.Add(-48*time.Hour + time.Minute)), "job_last_complete_run_end_timestamp_seconds", []string{"job=nightly"}},
+		{256, "last_sweep_planned_endpoints", []string{"job_name=nightly", of}},
+		{10, "last_sweep_endpoints", []string{"job_name=nightly", "outcome=local_error", of}},
+		{0.75, "last_sweep_coverage_ratio", []string{"job_name=nightly", of}},
+		{0, "last_sweep_complete", []string{"job_name=nightly", of}},
+		{1, "last_sweep_complete", []string{"job_name=", "vantage=a \"quoted\\\nname"}},
+		{1000, "last_sweep_asked_packets_per_second", []string{"job_name=nightly", of}},
+		{987.5, "last_sweep_achieved_packets_per_second", []string{"job_name=nightly", of}},
+		{seconds(now.Add(-72 * time.Hour)), "last_complete_sweep_start_timestamp_seconds", []string{"job_name=nightly", of}},
+		{seconds(now.Add(-time.Hour)), "last_sweep_start_timestamp_seconds", []string{"job_name=nightly", of}},
+		{86400, "job_expected_interval_seconds", []string{"job_name=nightly"}},
+		{1, "job_running", []string{"job_name=nightly"}},
+		{0, "job_running", []string{"job_name=weekly"}},
+		{1, "job_last_run_outcome", []string{"job_name=nightly", "outcome=incomplete"}},
+		{0, "job_last_run_outcome", []string{"job_name=nightly", "outcome=complete"}},
+		{1, "job_last_run_outcome", []string{"job_name=weekly", "outcome=missed"}},
+		{seconds(now.Add(-48*time.Hour + time.Minute)), "job_last_complete_run_end_timestamp_seconds", []string{"job_name=nightly"}},
 		{1, "notifications_pending", []string{"target=mail"}},
 		{0, "notifications_given_up", []string{"target=mail"}},
 		{1, "notifications_given_up", []string{"target=chat"}},
@@ -333,26 +332,6 @@ func TestFailure(t *testing.T) {
 		if !ok || up != 0 || failures != 1 || failed != 1 || got["memsweep_open_exposures"] != nil || got["memsweep_build_info"] == nil {
 			t.Errorf("%s: up is %v, %v failures", name, up, failures)
 		}
-	}
-}
-
-// TestLockedHistory: somebody holds the whole file. A scrape ends all the same.
-func TestLockedHistory(t *testing.T) {
-	t.Parallel()
-	store, path := newStore(t)
-	holder, err := sql.Open("sqlite", "file:"+path+"?_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(DELETE)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer holder.Close()
-	holder.SetMaxOpenConns(1)
-	if _, err := holder.Exec("BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
-	begun := time.Now()
-	got, _ := scrape(t, serve(t, store, metrics.Options{}))
-	if up, ok := value(got, "history_up"); !ok || up != 0 || time.Since(begun) > 9*time.Second {
-		t.Errorf("up is %v after %v", up, time.Since(begun))
 	}
 }
 
