@@ -34,11 +34,19 @@ CREATE TABLE sweep (
 	not_scanned  INTEGER NOT NULL,
 	rate_asked    REAL NOT NULL,    -- packets a second
 	rate_achieved REAL,
+	imported INTEGER NOT NULL,
+	problems TEXT NOT NULL DEFAULT '[]', -- report.Summary.Problems, a JSON list
+	-- Who answered, by probe (asked.Tally as JSON): with it, header and summary say
+	-- what became of the endpoints that it does not name. NULL: they do not, and it
+	-- shows nothing to be fixed.
+	tally    TEXT,
+	-- What follows is long, and after what lists need: a column behind it costs
+	-- reading all of it.
 	header   BLOB NOT NULL,         -- report.Header as JSON, packed (S2)
-	summary  BLOB NOT NULL,         -- report.Summary as JSON, packed (S2)
-	imported INTEGER NOT NULL
+	summary  BLOB NOT NULL          -- report.Summary as JSON, packed (S2)
 ) STRICT;
 CREATE INDEX sweep_in_order ON sweep (vantage, started, scan);
+CREATE INDEX sweep_by_start ON sweep (started, id, vantage, job);
 CREATE INDEX sweep_of_job ON sweep (job, started) WHERE job IS NOT NULL;
 
 -- What can be seen of an endpoint besides its numbers; each combination once.
@@ -64,6 +72,7 @@ CREATE TABLE finding (
 	sweep INTEGER REFERENCES sweep ON DELETE SET NULL,
 	body  BLOB NOT NULL             -- exposure.Finding as JSON, packed (S2)
 ) STRICT;
+CREATE INDEX finding_of_sweep ON finding (sweep);
 
 -- One endpoint seen from one vantage, over its whole life.
 CREATE TABLE exposure (
@@ -86,15 +95,21 @@ CREATE TABLE exposure (
 	owner      TEXT NOT NULL,
 	detail     INTEGER NOT NULL REFERENCES detail,
 	baf        REAL,                -- exposure.Amplification; NULL: not measured
+	told       INTEGER REFERENCES detail, -- as its latest event left it, see package life; NULL: as detail
+	told_baf   REAL,
 	finding    INTEGER REFERENCES finding, -- of the sweep in which its detail last changed
 	base       BLOB,                -- its life before the sweeps that were pruned (JSON); NULL: none were
 	UNIQUE (vantage, ip, transport, port)
 ) STRICT;
-CREATE INDEX exposure_by_urgency ON exposure (open, urgency DESC, since, id);
+-- What to fix first. It has every column that a filter asks for, so that the
+-- rows that are passed over cost nothing else.
+CREATE INDEX exposure_by_urgency ON exposure (open, urgency DESC, since, id, vantage, ip, transport, verdict, owner);
+CREATE INDEX exposure_in_numbers ON exposure (open, vantage, severity, verdict);
 CREATE INDEX exposure_of_vantage ON exposure (vantage, open, urgency DESC, since, id);
 CREATE INDEX exposure_by_address ON exposure (ip, port, transport);
 CREATE INDEX exposure_of_owner ON exposure (owner, open, urgency DESC, since, id) WHERE owner <> '';
 CREATE INDEX exposure_by_age ON exposure (open, since);
+CREATE INDEX exposure_of_finding ON exposure (finding);
 
 CREATE TABLE interval (
 	exposure INTEGER NOT NULL REFERENCES exposure ON DELETE CASCADE,
@@ -104,11 +119,12 @@ CREATE TABLE interval (
 ) STRICT, WITHOUT ROWID;
 
 -- What a sweep saw of an exposure: answers only. That there was none is in the
--- fates of the sweep. In the order of import, so that a sweep appends.
+-- fates of the sweep. In the order of import, so that a sweep appends. There are
+-- many: that exposure and detail exist is left to whoever writes, and to Check.
 CREATE TABLE observation (
 	sweep    INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
-	exposure INTEGER NOT NULL REFERENCES exposure ON DELETE CASCADE,
-	detail   INTEGER NOT NULL REFERENCES detail,
+	exposure INTEGER NOT NULL,
+	detail   INTEGER NOT NULL,
 	baf      REAL,
 	PRIMARY KEY (sweep, exposure)
 ) STRICT, WITHOUT ROWID;
@@ -155,7 +171,7 @@ CREATE TABLE event (
 	UNIQUE (exposure, sweep, kind),
 	UNIQUE (run, kind)
 ) STRICT;
-CREATE INDEX event_in_order ON event (at, id);
+CREATE INDEX event_in_order ON event (at, id, exposure, kind, severity);
 CREATE INDEX event_of_exposure ON event (exposure, at, id) WHERE exposure IS NOT NULL;
 CREATE INDEX event_of_sweep ON event (sweep) WHERE sweep IS NOT NULL;
 

@@ -114,12 +114,14 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 	}
 	s := &stored{}
 	count := asked.Tally{}
+	var answers []asked.Answer
 	judge := bench{policy: under, vantage: r.Header.Sweep.Vantage, engine: r.Header.Sweep.Engine}
 	for f, err := range r.Findings() {
 		if err != nil {
 			return nil, err
 		}
 		count.Add(&f)
+		answers = append(answers, asked.Answers(&f)...)
 		for _, f := range judge.judge(f, r.Header.Sweep.Started) {
 			s.view.Findings = append(s.view.Findings, light(f))
 		}
@@ -129,7 +131,7 @@ func readStored(c *cli.Context, from source, under *policy.Policy) (*stored, err
 	}
 	s.describe(from.path, r.Header, r.Summary())
 	if s.asked != nil {
-		s.asked.Answered(count, s.view.Findings)
+		s.asked.Answered(count, answers)
 	}
 	return s, nil
 }

@@ -30,33 +30,11 @@ func (s sight) cell(v exposure.Vantage) Cell {
 		return c
 	}
 	var ok bool
-	if c.Verdict, c.Severity, ok = exposure.JudgeEndpoint(o, v.Trust); !ok {
+	if c.Verdict, c.Severity, ok = f.JudgeStored(o, v.Trust); !ok {
 		c.State = Unknown // of a newer version
 		return c
 	}
-	c.Policy = f.Policy
-	switch p := f.Policy; {
-	case p != nil && holds(p):
-		c.Severity = exposure.SeverityOf(c.Verdict, false, false, v.Trust, true)
-		if s := o.Inside(); s.AtLeast(c.Severity) {
-			c.Severity = s // who may reach it says nothing of whom it runs as
-		}
-	case c.Verdict == f.Verdict && f.Severity.AtLeast(c.Severity):
-		c.Severity = f.Severity // a stored severity is believed where it is worse, and nowhere else
-	}
-	if p := f.Policy; p != nil && !p.Justified && len(p.Failures) > 0 {
-		// The finding about the justification stands beside this one.
-		if s := exposure.SeverityOf(exposure.Unfounded, false, false, v.Trust, false); s.AtLeast(c.Severity) {
-			c.Severity = s
-		}
-	}
-	c.Version = o.Version
-	if c.Version == nil && o.Stats != nil {
-		c.Version = o.Stats.Version
-	}
-	if a := o.Amplification; a != nil && a.Datagrams > 0 {
-		c.BAF = &a.BAF
-	}
+	c.Policy, c.Version, c.BAF = f.Policy, o.NamedVersion(), o.MeasuredBAF()
 	return c
 }
 

@@ -131,11 +131,7 @@ func (c Cell) Asked() bool {
 }
 
 // Justified reports whether something answered that the owner's policy allows.
-func (c Cell) Justified() bool { return c.Answered() && c.Policy != nil && holds(c.Policy) }
-
-// holds reports whether a policy allows a finding, and nothing beside it says
-// otherwise.
-func holds(s *exposure.Standing) bool { return s.Justified && len(s.Failures) == 0 }
+func (c Cell) Justified() bool { return c.Answered() && c.Policy.Allows() }
 
 // String is the cell for people: its text, that the owner's policy allows it,
 // and that the sweep was not finished where more of it could have turned out

@@ -33,16 +33,40 @@ type Sweep struct {
 	order    targets.Order
 	coverage exposure.Coverage
 	answers  Tally
-	found    []exposure.Finding
+	found    []Answer
 }
 
-// Answered tells s which findings the report has. Without it nothing is known of
-// endpoints that the report does not name.
-func (a *Sweep) Answered(count Tally, found []exposure.Finding) { a.answers, a.found = count, found }
+// Answer is a question of a report's findings that was answered.
+type Answer struct {
+	IP        netip.Addr
+	Probe     string
+	Transport exposure.Transport
+	Port      uint16
+}
+
+// Answers are those of a finding.
+func Answers(f *exposure.Finding) (list []Answer) {
+	for o := range f.Observations() {
+		if o.State.Answered() {
+			list = append(list, Answer{f.IP.Unmap(), o.Probe, o.Transport, o.Port})
+		}
+	}
+	return list
+}
+
+// Answered tells s what the findings of the report answer. Without it nothing is
+// known of endpoints that the report does not name.
+func (a *Sweep) Answered(count Tally, found []Answer) { a.answers, a.found = count, found }
 
 // Tally is how many endpoints answered each probe by the findings of a report,
 // and of how many more these leave it open.
-type Tally map[string]struct{ sure, open uint64 }
+type Tally map[string]Count
+
+// Count is a line of a Tally.
+type Count struct {
+	Sure uint64 `json:"sure"`
+	Open uint64 `json:"open,omitempty"`
+}
 
 // Add counts the answers in a finding.
 func (t Tally) Add(f *exposure.Finding) {
@@ -50,9 +74,9 @@ func (t Tally) Add(f *exposure.Finding) {
 		n := t[o.Probe]
 		switch {
 		case o.State.Answered():
-			n.sure++
+			n.Sure++
 		case o.State != exposure.Closed && o.State != exposure.Silent:
-			n.open++
+			n.Open++
 		}
 		t[o.Probe] = n
 	}
@@ -119,7 +143,7 @@ func (a *Sweep) Fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 		if err == nil {
 			err = a.denied(name, states)
 		}
-		if errors.Is(err, errMoved) {
+		if errors.Is(err, ErrMoved) {
 			return unknown, fmt.Errorf("%s: %w", name, err)
 		}
 		if err != nil {
@@ -145,7 +169,8 @@ func (a *Sweep) Fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 
 func unknown(netip.AddrPort, exposure.Transport) exposure.State { return matrix.Unknown }
 
-var errMoved = errors.New("the findings were changed")
+// ErrMoved: what a report says was asked contradicts its findings.
+var ErrMoved = errors.New("the findings were changed")
 
 // misplaced looks for an answer to a question that was never in a sweep's plan:
 // a finding that was moved by hand.
@@ -153,16 +178,13 @@ func (a *Sweep) misplaced() error {
 	if !swept(a.plan) {
 		return nil
 	}
-	for i := range a.found {
-		f := &a.found[i]
-		for o := range f.Observations() {
-			p, ok := probes.ByName(o.Probe)
-			if !ok || !o.State.Answered() {
-				continue // of a newer version, or no answer
-			}
-			if o.Transport != p.Transport || o.Port != a.plan.Port || !slices.Contains(a.plan.Probes, o.Probe) || !a.ours(f.IP) {
-				return fmt.Errorf("%s %s: %w: the plan does not ask there", o.Transport, netip.AddrPortFrom(f.IP.Unmap(), o.Port), errMoved)
-			}
+	for _, o := range a.found {
+		p, ok := probes.ByName(o.Probe)
+		if !ok {
+			continue // of a newer version
+		}
+		if o.Transport != p.Transport || o.Port != a.plan.Port || !slices.Contains(a.plan.Probes, o.Probe) || !a.ours(o.IP) {
+			return fmt.Errorf("%s %s: %w: the plan does not ask there", o.Transport, netip.AddrPortFrom(o.IP, o.Port), ErrMoved)
 		}
 	}
 	return nil
@@ -184,16 +206,13 @@ func (a *Sweep) denied(probe string, states map[netip.Addr]exposure.State) error
 	if _, told := a.coverage.Fates[probe]; !told {
 		return nil
 	}
-	for i := range a.found {
-		f := &a.found[i]
-		for o := range f.Observations() {
-			if o.Probe != probe || !o.State.Answered() {
-				continue
-			}
-			switch s := states[f.IP.Unmap()]; s {
-			case exposure.Closed, exposure.LocalError, exposure.NotScanned:
-				return fmt.Errorf("%s: %w: it answered, and the fates say %s", f.IP, errMoved, s)
-			}
+	for _, o := range a.found {
+		if o.Probe != probe {
+			continue
+		}
+		switch s := states[o.IP]; s {
+		case exposure.Closed, exposure.LocalError, exposure.NotScanned:
+			return fmt.Errorf("%s: %w: it answered, and the fates say %s", o.IP, ErrMoved, s)
 		}
 	}
 	return nil
@@ -248,7 +267,7 @@ func (a *Sweep) bits(probe string, indices []uint64) (func(i int) exposure.State
 	all := func(s exposure.State) func(int) exposure.State { return func(int) exposure.State { return s } }
 	o, counted := a.coverage.Probes[probe]
 	found := a.answers[probe]
-	if !counted || o.Answered < found.sure || o.Answered > found.sure+found.open {
+	if !counted || o.Answered < found.Sure || o.Answered > found.Sure+found.Open {
 		return all(matrix.Unknown), nil // cut off, or findings are missing: any address may have answered
 	}
 	f, told := a.coverage.Fates[probe]

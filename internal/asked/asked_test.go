@@ -57,7 +57,7 @@ func TestFates(t *testing.T) {
 		}
 		return c
 	}
-	one := Tally{"memcached-tcp": {sure: 1}, "memcached-udp": {sure: 1}}
+	one := Tally{"memcached-tcp": {Sure: 1}, "memcached-udp": {Sure: 1}}
 	plan := somePlan()
 	mixed := exposure.Outcomes{Answered: 1, Closed: 2, Silent: 250, NotScanned: 3}
 	bits := &exposure.Fates{Closed: place(5, 6), Unasked: place(7, 8, 9)}
@@ -86,8 +86,8 @@ func TestFates(t *testing.T) {
 		"counts too few":     {plan, with(exposure.Outcomes{Answered: 1, Closed: 2, Silent: 249, NotScanned: 3}, bits), one, endpoint(200), matrix.Unknown},
 		"other counts":       {plan, with(exposure.Outcomes{Answered: 1, Closed: 3, Silent: 249, NotScanned: 3}, bits), one, endpoint(5), matrix.Unknown},
 		"a finding is gone":  {plan, with(mixed, bits), nil, endpoint(200), matrix.Unknown},
-		"a finding too many": {plan, with(mixed, bits), Tally{"memcached-tcp": {sure: 2}}, endpoint(200), matrix.Unknown},
-		"one is left open":   {plan, with(mixed, bits), Tally{"memcached-tcp": {open: 1}}, endpoint(200), exposure.Silent},
+		"a finding too many": {plan, with(mixed, bits), Tally{"memcached-tcp": {Sure: 2}}, endpoint(200), matrix.Unknown},
+		"one is left open":   {plan, with(mixed, bits), Tally{"memcached-tcp": {Open: 1}}, endpoint(200), exposure.Silent},
 		"damaged":            {plan, with(mixed, &exposure.Fates{Closed: exposure.PackedBits("nonsense")}), one, endpoint(5), matrix.Unknown},
 		"too short":          {plan, with(mixed, &exposure.Fates{Closed: exposure.PackBits([]byte{1})}), one, endpoint(5), matrix.Unknown},
 		"cut off":            {plan, exposure.Coverage{}, nil, endpoint(5), matrix.Unknown},
@@ -267,7 +267,7 @@ func TestMovedFindings(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := &exposure.Observation{Probe: "memcached-tcp", Transport: tt.transport, Port: tt.at.Port(), State: exposure.Open}
-		a.answers, a.found = Tally{"memcached-tcp": {sure: 1}}, []exposure.Finding{{IP: tt.at.Addr(), TCP: o}}
+		a.answers, a.found = Tally{"memcached-tcp": {Sure: 1}}, Answers(&exposure.Finding{IP: tt.at.Addr(), TCP: o})
 		fate, err := a.Fates([]netip.Addr{tt.at.Addr(), endpoint(9).Addr()})
 		want := exposure.Closed
 		if tt.says != "" {

@@ -54,6 +54,7 @@ var layers = map[string]layer{
 		own:    []string{"exposure", "exposure/matrix", "history/life", "internal/asked", "internal/spool", "report"},
 		others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"},
 	},
+	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
 	"internal/schedule": {
 		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
