@@ -11,6 +11,7 @@ require (
 	github.com/google/gopacket v1.1.19
 	github.com/klauspost/compress v1.20.3
 	github.com/landlock-lsm/go-landlock v0.11.0
+	github.com/netresearch/go-cron v0.9.1
 	github.com/projectdiscovery/mapcidr v1.1.97
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3

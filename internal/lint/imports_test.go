@@ -56,7 +56,7 @@ var layers = map[string]layer{
 	},
 	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
 	"internal/schedule": {
-		own:    []string{"exposure", "history", "internal/handwritten", "targets"},
+		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
 	},
 	"internal/notify": {
