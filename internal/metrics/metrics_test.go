@@ -327,7 +327,7 @@ func TestFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := file.Exec("DROP TABLE outbox"); err != nil {
+	if _, err := file.Exec("DROP TABLE run"); err != nil {
 		t.Fatal(err)
 	}
 	for name, store := range map[string]*history.Store{"closed": closed, "broken": broken} {
