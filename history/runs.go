@@ -209,7 +209,7 @@ func watchedTo(ctx context.Context, tx *sql.Tx, job string, due time.Time) error
 
 // Unfinished lists the runs that are running, the oldest first: at most one a job.
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) {
-	return s.queryRuns(ctx, runColumns+" WHERE outcome = ? ORDER BY due, id", Running)
+	return s.queryRuns(ctx, runSelect+" WHERE outcome = ? ORDER BY due, id", Running)
 }
 
 // Runs lists runs, the newest first, of one job, "": of all.
@@ -229,7 +229,7 @@ func (s *Store) Runs(ctx context.Context, job string, p Page) (list []Run, next 
 		}
 		where, args = append(where, "(due, id) < (?, ?)"), append(args, due, id)
 	}
-	list, err = s.queryRuns(ctx, runColumns+" WHERE "+strings.Join(where, " AND ")+" ORDER BY due DESC, id DESC LIMIT ?", append(args, limit+1)...)
+	list, err = s.queryRuns(ctx, runSelect+" WHERE "+strings.Join(where, " AND ")+" ORDER BY due DESC, id DESC LIMIT ?", append(args, limit+1)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -251,7 +251,7 @@ func parseRunCursor(text string) (due, id int64, err error) {
 	return due, id, nil
 }
 
-const runColumns = "SELECT id, job, due, started, finished, outcome, coalesce(scan, ''), problem, progress FROM run"
+const runSelect = "SELECT id, job, due, started, finished, outcome, coalesce(scan, ''), problem, progress FROM run"
 
 func (s *Store) queryRuns(ctx context.Context, query string, args ...any) (list []Run, err error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)

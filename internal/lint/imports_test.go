@@ -60,7 +60,7 @@ var layers = map[string]layer{
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
 	},
 	"internal/notify": {
-		own:    []string{"exposure", "history", "internal/handwritten"},
+		own:    []string{"exposure", "history", "history/life", "internal/handwritten"},
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
 	"internal/metrics": {own: []string{"exposure", "history"}, others: []string{"github.com/prometheus/client_golang"}},
