@@ -193,3 +193,5 @@ CREATE TABLE outbox (
 	problem  TEXT NOT NULL DEFAULT '' -- of the last attempt
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next) WHERE next IS NOT NULL;
+CREATE INDEX outbox_sent ON outbox (target, sent) WHERE sent IS NOT NULL;
+CREATE INDEX outbox_given_up ON outbox (target) WHERE next IS NULL AND sent IS NULL;

@@ -63,7 +63,7 @@ var layers = map[string]layer{
 		own:    []string{"exposure", "history", "history/life", "internal/handwritten"},
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
-	"internal/metrics": {own: []string{"exposure", "history"}, others: []string{"github.com/prometheus/client_golang"}},
+	"internal/metrics": {own: []string{"exposure", "history", "history/life"}, others: []string{"github.com/prometheus/client_golang"}},
 	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
