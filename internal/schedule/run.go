@@ -348,7 +348,7 @@ func (r *running) imported(ctx context.Context, name string) (*history.Imported,
 	if info, err := f.Stat(); err == nil && info.Size() == 0 {
 		return nil, nil
 	}
-	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), r.job.Vantage, r.run.Job)
+	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), exposure.Vantage{}, r.run.Job)
 	if err != nil {
 		return nil, fmt.Errorf("import the report: %w", err)
 	}
