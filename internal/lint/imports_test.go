@@ -56,7 +56,7 @@ var layers = map[string]layer{
 	},
 	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
 	"internal/schedule": {
-		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "probes", "report", "scanner", "targets"},
+		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "internal/notify", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
 	},
 	"internal/notify": {
@@ -64,7 +64,7 @@ var layers = map[string]layer{
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
 	"internal/metrics": {own: []string{"exposure", "history", "history/life"}, others: []string{"github.com/prometheus/client_golang"}},
-	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
+	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "history/life", "report"}},
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
