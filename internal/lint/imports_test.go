@@ -55,7 +55,7 @@ var layers = map[string]layer{
 		others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"},
 	},
 	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
-	"history/digest": {own: []string{"exposure", "history", "history/life", "report"}, not: pure},
+	"history/digest":   {own: []string{"exposure", "history", "history/life", "report"}, not: pure},
 	"internal/schedule": {
 		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "internal/notify", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
