@@ -21,6 +21,7 @@ type Sheet struct {
 	Ranked   bool     // each row has a severity; it stands first
 	Columns  []Column
 	Parts    []Part
+	Findings []Shown  // what stands behind the rows, in detail, for people
 	More     string   // where to look for the rows that a format for people leaves out
 	Facts    []Fact   // what else is worth knowing
 	Members  []Member // of the JSON document, after schema_version and tool
@@ -40,9 +41,16 @@ type Column struct {
 
 // Part is one table of a sheet.
 type Part struct {
-	Title string
-	Note  string // what it means, in a sentence
-	Rows  iter.Seq2[Row, error]
+	Title   string
+	Note    string // what it means, in a sentence
+	Rows    iter.Seq2[Row, error]
+	Columns []Column // its own, for people alone; nil: the sheet's
+}
+
+// Shown is a finding with the place that it was seen from, in words.
+type Shown struct {
+	From    string
+	Finding exposure.Finding
 }
 
 // Row has a cell for each column of its sheet.
@@ -87,12 +95,20 @@ func SheetFormatByName(name string) (SheetFormat, error) {
 	return SheetFormat{}, fmt.Errorf("unknown format %q: want one of %s", name, strings.Join(names, ", "))
 }
 
+// columns are those of a part.
+func (s Sheet) columns(p Part) []Column {
+	if p.Columns != nil {
+		return p.Columns
+	}
+	return s.Columns
+}
+
 // titles are the headings that people see, the severity's first.
-func (s Sheet) titles() (list []string) {
+func (s Sheet) titles(p Part) (list []string) {
 	if s.Ranked {
 		list = append(list, "Severity")
 	}
-	for _, c := range s.Columns {
+	for _, c := range s.columns(p) {
 		if c.Title != "" {
 			list = append(list, c.Title)
 		}
@@ -101,11 +117,11 @@ func (s Sheet) titles() (list []string) {
 }
 
 // shown are the cells of a row that people see, the severity's first.
-func (s Sheet) shown(r Row) (list []string) {
+func (s Sheet) shown(p Part, r Row) (list []string) {
 	if s.Ranked {
 		list = append(list, string(r.Severity))
 	}
-	for i, c := range s.Columns {
+	for i, c := range s.columns(p) {
 		if c.Title != "" && i < len(r.Cells) {
 			list = append(list, r.Cells[i])
 		}

@@ -21,6 +21,9 @@ func writeSheetCSV(out io.Writer, _ Tool, s Sheet, _ Options) error {
 	}
 	w.Write(head)
 	for _, p := range s.Parts {
+		if p.Columns != nil {
+			continue // it is for people alone
+		}
 		for r, err := range p.Rows {
 			if err != nil {
 				return fmt.Errorf("write csv: %w", err)

@@ -12,7 +12,7 @@ type sheetPage struct {
 	Where, Alarms         []string
 	Counts                []Count
 	Severities            []tile
-	Titles                []string
+	Cards                 []card
 	Parts                 []sheetPart
 	Facts                 []fact
 	Listed, Left          uint64
@@ -20,6 +20,7 @@ type sheetPage struct {
 
 type sheetPart struct {
 	Title, Note string
+	Titles      []string
 	Count       uint64
 	Rows        []sheetRow
 }
@@ -39,7 +40,7 @@ type sheetCell struct {
 // writeSheetHTML writes a sheet as one self-contained page.
 func writeSheetHTML(w io.Writer, tool Tool, s Sheet, o Options) error {
 	p := sheetPage{
-		About: say(s.About), Headline: say(s.Headline), More: s.More, Where: all(s.Where, say), Alarms: all(s.Alarms, say), Titles: s.titles(),
+		About: say(s.About), Headline: say(s.Headline), More: s.More, Where: all(s.Where, say), Alarms: all(s.Alarms, say),
 	}
 	for _, c := range s.Counts {
 		p.Counts = append(p.Counts, Count{say(c.Name), c.Count})
@@ -56,9 +57,9 @@ func writeSheetHTML(w io.Writer, tool Tool, s Sheet, o Options) error {
 		if err != nil {
 			return err
 		}
-		shown := sheetPart{Title: say(part.Title), Note: say(part.Note), Count: uint64(len(rows)) + left}
+		shown := sheetPart{Title: say(part.Title), Note: say(part.Note), Titles: s.titles(part), Count: uint64(len(rows)) + left}
 		for _, r := range rows {
-			row := s.htmlRow(r)
+			row := s.htmlRow(part, r)
 			shown.Rows = append(shown.Rows, row)
 			found[row.Severity]++
 		}
@@ -66,6 +67,11 @@ func writeSheetHTML(w io.Writer, tool Tool, s Sheet, o Options) error {
 		if shown.Count > 0 {
 			p.Parts = append(p.Parts, shown)
 		}
+	}
+	for i, f := range s.Findings {
+		c := newCard(&f.Finding, i)
+		c.From = say(f.From)
+		p.Cards = append(p.Cards, c)
 	}
 	if s.Ranked {
 		for _, name := range found.names() {
@@ -76,8 +82,8 @@ func writeSheetHTML(w io.Writer, tool Tool, s Sheet, o Options) error {
 	return writePage(w, "sheet.tmpl", p, func() error { return nil })
 }
 
-func (s Sheet) htmlRow(r Row) sheetRow {
-	titles, cells := s.titles(), all(s.shown(r), say)
+func (s Sheet) htmlRow(p Part, r Row) sheetRow {
+	titles, cells := s.titles(p), all(s.shown(p, r), say)
 	row := sheetRow{Ranked: s.Ranked, Class: "none"}
 	if s.Ranked {
 		row.Severity, row.Class = cells[0], severityClass(cells[0])

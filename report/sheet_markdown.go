@@ -31,6 +31,15 @@ func writeSheetMarkdown(w io.Writer, _ Tool, s Sheet, o Options) error {
 		}
 		left -= n
 	}
+	detail := markdownWriter{out: out, opts: o}
+	for i, f := range s.Findings {
+		c := newCard(&f.Finding, i)
+		c.From = say(f.From)
+		detail.section(c)
+	}
+	if len(s.Findings) > 0 {
+		fmt.Fprintln(out)
+	}
 	for _, f := range s.Facts {
 		fmt.Fprintf(out, "- %s: %s\n", markdownText(say(f.Name)), markdownText(say(f.Value)))
 	}
@@ -53,11 +62,11 @@ func (s Sheet) markdownPart(out io.Writer, p Part, limit int) (int, error) {
 		fmt.Fprintf(out, "%s\n\n", markdownText(say(p.Note)))
 	}
 	if len(rows) > 0 {
-		titles := s.titles()
+		titles := s.titles(p)
 		fmt.Fprintf(out, "| %s |\n|%s\n", strings.Join(titles, " | "), strings.Repeat("---|", len(titles)))
 	}
 	for _, r := range rows {
-		cells := all(all(s.shown(r), say), markdownText)
+		cells := all(all(s.shown(p, r), say), markdownText)
 		if s.Ranked && cells[0] != "" {
 			cells[0] = "**" + cells[0] + "**"
 		}

@@ -13,22 +13,22 @@ import (
 // for the last, which may say a sentence.
 const maxCell = 40
 
+// maxShownLines is how many lines of a reply are shown unasked.
+const maxShownLines = 4
+
 // sheetText writes a sheet for people: its tables, one below the other in the
 // same columns, and then what to remember.
 type sheetText struct {
 	textWriter
 	sheet Sheet
-	head  []string
 }
 
 func writeSheetText(w io.Writer, _ Tool, s Sheet, o Options) error {
-	t := &sheetText{textWriter: textWriter{out: bufio.NewWriter(w), opts: o}, sheet: s, head: s.titles()}
-	for i := range t.head {
-		t.head[i] = strings.ToUpper(t.head[i])
-	}
+	t := &sheetText{textWriter: textWriter{out: bufio.NewWriter(w), opts: o}, sheet: s}
 	if err := t.tables(); err != nil {
 		return fmt.Errorf("write text: %w", err)
 	}
+	t.findings()
 	t.conclude()
 	if err := t.out.Flush(); err != nil {
 		return fmt.Errorf("write text: %w", err)
@@ -39,15 +39,16 @@ func writeSheetText(w io.Writer, _ Tool, s Sheet, o Options) error {
 // textPart is a part with its cells as they are printed.
 type textPart struct {
 	Part
-	rows  []Row
-	cells [][]string
+	head   []string
+	rows   []Row
+	cells  [][]string
+	widths []int // those of parts with the same columns are the same
 }
 
 // tables writes the parts that have rows.
 func (t *sheetText) tables() error {
 	var parts []textPart
-	widths := make([]int, len(t.head))
-	t.widen(widths, t.head)
+	var shared []int
 	for _, p := range t.sheet.Parts {
 		rows, _, err := p.take(math.MaxInt)
 		if err != nil {
@@ -57,27 +58,42 @@ func (t *sheetText) tables() error {
 			continue
 		}
 		part := textPart{Part: p, rows: rows}
+		for _, title := range t.sheet.titles(p) {
+			part.head = append(part.head, strings.ToUpper(title))
+		}
+		part.widths = make([]int, len(part.head))
+		if p.Columns == nil {
+			shared = append(shared, part.widths[len(shared):]...)
+			part.widths = shared
+		}
+		part.widen(part.head)
 		for _, r := range rows {
-			cells := t.cells(r)
-			t.widen(widths, cells)
+			cells := t.cells(p, r)
+			part.widen(cells)
 			part.cells = append(part.cells, cells)
 		}
 		parts = append(parts, part)
 	}
-	used := len(gap) * (len(widths) - 1)
-	for _, w := range widths {
-		used += w
-	}
 	for _, p := range parts {
 		t.title(p)
+		used := len(gap) * (len(p.widths) - 1)
+		for _, w := range p.widths {
+			used += w
+		}
 		if t.opts.Width > 0 && used > t.opts.Width {
 			t.blocks(p)
 		} else {
-			t.grid(p, widths)
+			t.grid(p)
 		}
 		fmt.Fprintln(t.out)
 	}
 	return nil
+}
+
+func (p textPart) widen(cells []string) {
+	for i := range min(len(p.widths), len(cells)) {
+		p.widths[i] = max(p.widths[i], width(cells[i]))
+	}
 }
 
 func (t *sheetText) title(p textPart) {
@@ -90,8 +106,8 @@ func (t *sheetText) title(p textPart) {
 	}
 }
 
-func (t *sheetText) cells(r Row) []string {
-	cells := t.sheet.shown(r)
+func (t *sheetText) cells(p Part, r Row) []string {
+	cells := t.sheet.shown(p, r)
 	for i, c := range cells {
 		if i < len(cells)-1 {
 			cells[i] = shorten(say(c), maxCell)
@@ -105,16 +121,10 @@ func (t *sheetText) cells(r Row) []string {
 	return cells
 }
 
-func (t *sheetText) widen(widths []int, cells []string) {
-	for i := range min(len(widths), len(cells)) {
-		widths[i] = max(widths[i], width(cells[i]))
-	}
-}
-
-func (t *sheetText) grid(p textPart, widths []int) {
-	fmt.Fprintln(t.out, t.paint(dim, columned(t.head, widths)))
+func (t *sheetText) grid(p textPart) {
+	fmt.Fprintln(t.out, t.paint(dim, columned(p.head, p.widths)))
 	for i, cells := range p.cells {
-		fmt.Fprintln(t.out, t.severe(p.rows[i], columned(cells, widths)))
+		fmt.Fprintln(t.out, t.severe(p.rows[i], columned(cells, p.widths)))
 	}
 }
 
@@ -133,7 +143,7 @@ func (t *sheetText) blocks(p textPart) {
 		lead = 2
 	}
 	widest := 0
-	for _, name := range t.head[min(lead, len(t.head)):] {
+	for _, name := range p.head[min(lead, len(p.head)):] {
 		widest = max(widest, width(name))
 	}
 	for i, cells := range p.cells {
@@ -141,7 +151,7 @@ func (t *sheetText) blocks(p textPart) {
 		fmt.Fprintln(t.out, t.severe(p.rows[i], strings.Join(cells[:first], gap)))
 		for k, cell := range cells[first:] {
 			if cell != "" {
-				t.wrapped("    "+pad(strings.ToLower(t.head[first+k]), widest)+gap, cell)
+				t.wrapped("    "+pad(strings.ToLower(p.head[first+k]), widest)+gap, cell)
 			}
 		}
 	}
@@ -170,5 +180,36 @@ func (t *sheetText) conclude() {
 			}
 			fmt.Fprintln(t.out, t.paint(alarm, start+line))
 		}
+	}
+}
+
+// findings say of each finding why it is one, how to close it, and what proves
+// it.
+func (t *sheetText) findings() {
+	for i, s := range t.sheet.Findings {
+		t.detail(newTextRow(&s.Finding, t.opts.Verbose))
+		t.wrapped("  Seen from ", say(s.From))
+		for _, e := range newCard(&s.Finding, i).Endpoints {
+			for _, x := range e.Exchanges {
+				cut := ""
+				if x.Truncated {
+					cut = ", the rest was not kept"
+				}
+				t.wrapped("  Asked ", fmt.Sprintf("%s: %s, answered by %s (%s%s)", e.Title, x.Question, x.Size, x.Ending, cut))
+				shown := x.Lines
+				if !t.opts.Verbose {
+					shown = shown[:min(maxShownLines, len(shown))]
+				}
+				for _, line := range shown {
+					fmt.Fprintf(t.out, "      %s\n", t.paint(dim, line))
+				}
+				if left := len(x.Lines) - len(shown); left > 0 {
+					fmt.Fprintf(t.out, "      %s\n", t.paint(dim, fmt.Sprintf("… %s more (-v)", plural(uint64(left), "line"))))
+				}
+			}
+		}
+	}
+	if len(t.sheet.Findings) > 0 {
+		fmt.Fprintln(t.out)
 	}
 }
