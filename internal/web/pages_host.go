@@ -46,8 +46,10 @@ type lifeLine struct {
 // stretch is a time in which it was open, as a part of the bar.
 type stretch struct {
 	Start, Width float64 // percent
+	Seen         float64 // percent: as much of it is known; what follows it was not asked
 	From         moment
 	To           *moment // nil: it goes on
+	Last         *moment // when it was seen last; nil: it ended
 	Lasted       string
 }
 
@@ -61,7 +63,7 @@ type finding struct {
 	Does, Mend string
 }
 
-func (p *pages) host(r *http.Request) (string, any, error) {
+func (p *pages) host(r *http.Request, pulse history.Pulse) (string, any, error) {
 	ip, err := netip.ParseAddr(r.PathValue("ip"))
 	if err != nil || ip.Zone() != "" {
 		return "", nil, refused(http.StatusBadRequest, "write an address, as 192.0.2.7 or 2001:db8::7")
@@ -71,7 +73,7 @@ func (p *pages) host(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	page := hostPage{
-		frame: p.frame(r, "/", ip.Unmap().String()), IP: h.IP.String(), Names: lines(h.Names, 8), Cut: len(h.Changes) >= 500,
+		frame: p.frame(r, pulse, "/", ip.Unmap().String()), IP: h.IP.String(), Names: lines(h.Names, 8), Cut: len(h.Changes) >= 500,
 		Export: newPager(r, "").Exports,
 	}
 	page.Search = page.IP
@@ -101,7 +103,7 @@ func (p *pages) addLives(page *hostPage, list []history.Life) {
 			First: p.moment(l.FirstSeen), Last: p.moment(l.LastSeen), Asked: p.moment(l.LastAsked), Misses: l.Misses,
 		}
 		for _, interval := range l.Intervals[max(0, len(l.Intervals)-maxStretches):] {
-			line.Stretches = append(line.Stretches, p.newStretch(interval, from, to))
+			line.Stretches = append(line.Stretches, p.newStretch(interval, l.LastSeen, from, to))
 		}
 		if l.Open {
 			open++
@@ -121,7 +123,7 @@ func (p *pages) addLives(page *hostPage, list []history.Life) {
 // maxStretches is how many intervals of one exposure are shown, the newest.
 const maxStretches = 40
 
-func (p *pages) newStretch(interval life.Interval, from, to time.Time) stretch {
+func (p *pages) newStretch(interval life.Interval, seen, from, to time.Time) stretch {
 	end := to
 	if interval.Fixed != nil {
 		end = *interval.Fixed
@@ -131,6 +133,10 @@ func (p *pages) newStretch(interval life.Interval, from, to time.Time) stretch {
 	s := stretch{Start: share(interval.Opened), From: p.moment(interval.Opened), To: p.maybe(interval.Fixed), Lasted: age(end.Sub(interval.Opened))}
 	s.Width = max(0.5, share(end)-s.Start)
 	s.Start = min(s.Start, 100-s.Width)
+	s.Seen = s.Width
+	if interval.Fixed == nil {
+		s.Last, s.Seen = p.maybe(&seen), min(s.Width, max(0.5, share(seen)-s.Start))
+	}
 	return s
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ type trendPage struct {
 	frame
 	Form   filterForm
 	Chart  *trendChart // nil: there is nothing to draw
-	Rows   []trendLine // the same in numbers, the newest first
+	Rows   []trendLine // the same in numbers, the newest first: where one changed, and both ends
 	Words  string
 	Names  []badge
 	Export []entry
@@ -53,7 +54,7 @@ type tick struct {
 // trendPoints is how many steps the picture has, at most.
 const trendPoints = 120
 
-func (p *pages) trend(r *http.Request) (string, any, error) {
+func (p *pages) trend(r *http.Request, pulse history.Pulse) (string, any, error) {
 	q := &parameters{values: r.URL.Query()}
 	vantage, since, until := q.one(paramVantage), q.moment(paramSince, p.now()), q.moment(paramUntil, p.now())
 	if q.wrong != nil {
@@ -68,13 +69,16 @@ func (p *pages) trend(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	page := trendPage{
-		frame: p.frame(r, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
+		frame: p.frame(r, pulse, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
 	}
 	page.Form.Ranges = false
 	for _, s := range exposure.Severities() {
 		page.Names = append(page.Names, newBadge(s))
 	}
 	for i := len(points) - 1; i >= 0; i-- {
+		if i > 0 && i < len(points)-1 && maps.Equal(points[i].Open, points[i-1].Open) {
+			continue // the table says when a number changed
+		}
 		page.Rows = append(page.Rows, p.newTrendLine(points[i]))
 	}
 	if len(points) > 0 {
