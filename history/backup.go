@@ -1,0 +1,70 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Backup writes a copy of the whole history to a new file (VACUUM INTO), 0600. It
+// is one state of the history, whoever writes meanwhile, and appears whole or
+// not at all.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if err := s.backup(ctx, path); err != nil {
+		return fmt.Errorf("history backup to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) backup(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = errors.New("it is there already: name a new file")
+		}
+		return err
+	}
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*.tmp") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // it is at its place by then, or of no use
+	defer f.Close()
+	// Into a file that is there, and empty: SQLite would make one that others can read.
+	if err := s.vacuumInto(ctx, f.Name()); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	// A link, not a renaming: that would replace what somebody put there meanwhile.
+	switch err := os.Link(f.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return errors.New("it is there already: name a new file")
+	case err != nil: // a file system without links
+		if err := os.Rename(f.Name(), path); err != nil {
+			return err
+		}
+	}
+	return syncFolder(folder)
+}
+
+// vacuumInto copies by a connection that may write, but not into the history.
+func (s *Store) vacuumInto(ctx context.Context, path string) error {
+	db, err := connect(s.path, "ro", 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil { // which forbids it
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return err
+}
