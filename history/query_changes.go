@@ -117,7 +117,7 @@ type eventRow struct {
 	id, at         int64
 	kind           string
 	exposure, run  sql.NullInt64
-	scan           sql.NullString
+	scan, job      sql.NullString // of the sweep
 	again          bool
 	severity       sql.NullInt64
 	was, now       sql.NullInt64
@@ -125,12 +125,12 @@ type eventRow struct {
 }
 
 const eventColumns = `event.id, event.at, event.kind, event.exposure, event.run,
-	(SELECT scan FROM sweep WHERE sweep.id = event.sweep), event.again, event.severity, event.was, event.now, event.was_baf, event.now_baf`
+	(SELECT scan FROM sweep WHERE sweep.id = event.sweep), (SELECT job FROM sweep WHERE sweep.id = event.sweep), event.again, event.severity, event.was, event.now, event.was_baf, event.now_baf`
 
 func (tx reading) eventRows(ctx context.Context, query string, args ...any) (list []eventRow, err error) {
 	err = tx.rows(ctx, query, args, func(rows *sql.Rows) error {
 		var e eventRow
-		err := rows.Scan(&e.id, &e.at, &e.kind, &e.exposure, &e.run, &e.scan, &e.again, &e.severity, &e.was, &e.now, &e.wasBAF, &e.nowBAF)
+		err := rows.Scan(&e.id, &e.at, &e.kind, &e.exposure, &e.run, &e.scan, &e.job, &e.again, &e.severity, &e.was, &e.now, &e.wasBAF, &e.nowBAF)
 		list = append(list, e)
 		return err
 	})
@@ -172,7 +172,7 @@ func (tx reading) changes(ctx context.Context, events []eventRow) ([]Change, err
 			continue
 		}
 		c := Change{
-			ID: e.id, At: moment(e.at), Kind: life.Kind(e.kind), Again: e.again, Scan: e.scan.String,
+			ID: e.id, At: moment(e.at), Kind: life.Kind(e.kind), Again: e.again, Scan: e.scan.String, Job: e.job.String,
 			Exposure: exposures[e.exposure.Int64], Was: seen(e.was, e.wasBAF), Now: seen(e.now, e.nowBAF),
 			Severity: severityOf(int(e.severity.Int64)),
 		}

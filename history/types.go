@@ -72,6 +72,7 @@ type Change struct {
 	Kind     life.Kind         `json:"kind"`
 	Again    bool              `json:"again,omitempty"` // new, but it had been fixed before
 	Scan     string            `json:"scan"`            // the sweep that showed it
+	Job      string            `json:"job,omitempty"`   // that sweep's; "": of no schedule
 	Exposure Exposure          `json:"exposure"`        // as it is known now
 	Was      *life.Seen        `json:"was"`             // nil: new
 	Now      *life.Seen        `json:"now"`             // nil: fixed

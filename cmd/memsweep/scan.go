@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,8 +70,8 @@ type sweepRun struct {
 	outputs    *outputs
 	checkpoint string
 	bench      bench
-	worst      bool // a finding at or above failOn was seen
-	quiet      bool
+	worst      bool         // a finding at or above failOn was seen
+	progress   string       // a form of --progress
 	from       scanner.From // of conversations
 	pcap       *report.File // nil: not asked for
 	pcapErr    error
@@ -89,7 +90,10 @@ type setup struct {
 // newRun prepares everything, so that what cannot work is known before
 // anything is sent. What it returns with an error still has to be closed.
 func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
-	run = &sweepRun{request: r, names: namesByAddress(r.plan), quiet: c.Bool("quiet"), outputs: &outputs{}}
+	run = &sweepRun{request: r, names: namesByAddress(r.plan), outputs: &outputs{}}
+	if run.progress, err = progressForm(c); err != nil {
+		return run, err
+	}
 	if run.setup, err = readSetup(c, r.resume); err != nil {
 		return run, err
 	}
@@ -218,8 +222,10 @@ func (r *sweepRun) do(c *cli.Context) (ended error) {
 	}
 	soft, hard, caught, release := interrupts(c.Context)
 	defer release()
-	watch := watchProgress(c.App.ErrWriter, r.sweep, r.quiet)
-	result, err := r.sweep.Run(soft, hard)
+	alone, orphaned := context.WithCancelCause(soft)
+	defer orphaned(nil)
+	watch := watchProgress(c.App.ErrWriter, r.sweep, r.progress, func() { orphaned(errOrphaned) })
+	result, err := r.sweep.Run(alone, hard)
 	watch.stop()
 
 	summary := report.Summary{
@@ -237,6 +243,9 @@ func (r *sweepRun) do(c *cli.Context) (ended error) {
 	}
 	return r.conclude(c, summary, err, caught())
 }
+
+// errOrphaned: nobody reads the progress that a program asked for.
+var errOrphaned = errors.New("whoever started the sweep is gone")
 
 // header is the head of the report.
 func (r *sweepRun) header() report.Header {

@@ -55,17 +55,17 @@ var layers = map[string]layer{
 		others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"},
 	},
 	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
-	"history/digest": {own: []string{"exposure", "history", "history/life", "report"}, not: pure},
+	"history/digest":   {own: []string{"exposure", "history", "history/life", "report"}, not: pure},
 	"internal/schedule": {
-		own:    []string{"exposure", "history", "internal/handwritten", "targets"},
+		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "internal/notify", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
 	},
 	"internal/notify": {
-		own:    []string{"exposure", "history", "internal/handwritten"},
+		own:    []string{"exposure", "history", "history/life", "internal/handwritten"},
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
-	"internal/metrics": {own: []string{"exposure", "history"}, others: []string{"github.com/prometheus/client_golang"}},
-	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
+	"internal/metrics": {own: []string{"exposure", "history", "history/life"}, others: []string{"github.com/prometheus/client_golang"}},
+	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "history/life", "report"}},
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {

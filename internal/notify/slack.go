@@ -1,0 +1,71 @@
+package notify
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// Slack's limits (docs.slack.dev/reference/block-kit/blocks), which allow 50
+// blocks; a room wants fewer lines than fit.
+const (
+	slackHeader = 150  // characters
+	slackBlock  = 3000 // characters
+	slackText   = 3500 // characters of the text beside the blocks; Slack allows 4,000
+	slackLine   = 600  // characters; ours, as is
+	slackLines  = 40
+)
+
+type slackPlain struct {
+	Type  string `json:"type"`
+	Text  string `json:"text"`
+	Emoji bool   `json:"emoji"`
+}
+
+type slackSection struct {
+	Type string     `json:"type"`
+	Text slackPlain `json:"text"`
+}
+
+// slackBody writes plain_text blocks, in which nothing is a command, a link or a
+// mention. The text beside them is for notifications, and for rooms that know no
+// blocks (Mattermost): there, lines stand as code.
+func slackBody(title string, lines []string) ([]byte, error) {
+	lines = fewer(lines, slackLines)
+	block := func(kind, text string) slackSection {
+		return slackSection{kind, slackPlain{Type: "plain_text", Text: text}}
+	}
+	blocks := []slackSection{block("header", clipTo(title, slackHeader-1))}
+	section := ""
+	for _, line := range lines {
+		line = clipTo(line, slackLine)
+		if section != "" && utf8.RuneCountInString(section)+1+utf8.RuneCountInString(line) > slackBlock {
+			blocks, section = append(blocks, block("section", section)), ""
+		}
+		section = strings.TrimPrefix(section+"\n"+line, "\n")
+	}
+	if section != "" {
+		blocks = append(blocks, block("section", section))
+	}
+	return json.Marshal(map[string]any{
+		"text": slackMarkup(title, lines), "blocks": blocks, "mrkdwn": true,
+		"parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false,
+	})
+}
+
+// entities are the characters that are commands to Slack
+// (docs.slack.dev/messaging/formatting-message-text), and those of Mattermost:
+// a mention, and what ends code.
+var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "`", "'")
+
+func slackMarkup(title string, lines []string) string {
+	text := entities.Replace(clipTo(title, slackHeader))
+	for i, line := range lines {
+		code := "\n`" + entities.Replace(clipTo(line, slackLine)) + "`"
+		if utf8.RuneCountInString(text)+utf8.RuneCountInString(code) > slackText {
+			return text + "\n" + andMore(len(lines)-i)
+		}
+		text += code
+	}
+	return text
+}
