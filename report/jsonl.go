@@ -26,7 +26,7 @@ type (
 	}
 	findingLine struct {
 		Type string `json:"type"`
-		exposure.Finding
+		writtenFinding
 	}
 	summaryLine struct {
 		Type         string             `json:"type"`
