@@ -151,9 +151,12 @@ func list[T any](s []T) []T {
 // encode writes v as one line of JSON, without the line's end. What it returns
 // is valid UTF-8, hides nothing from whoever looks at it on a terminal, and is
 // the same for a value that was read back.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+func encode(v any) ([]byte, error) { return encodeInto(new(bytes.Buffer), v) }
+
+// encodeInto is encode in a room that is used again: the line holds until then.
+func encodeInto(b *bytes.Buffer, v any) ([]byte, error) {
+	b.Reset()
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
