@@ -160,14 +160,16 @@ func seenBy(at time.Time, e Exposure, changes []Change) (m life.Moment) {
 	return m
 }
 
-// answered reports whether an exposure answered between the two points in time.
+// answered reports whether an exposure answered between the two points in time,
+// the second of which counts even if it is the first: a sweep held against
+// itself.
 func (w *differing) answered(ctx context.Context, e Exposure) (yes bool, err error) {
 	if !e.LastSeen.After(w.to) {
-		return e.LastSeen.After(w.from), nil
+		return e.LastSeen.After(w.from) || e.LastSeen.Equal(w.to), nil
 	}
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sweep s JOIN observation o ON o.sweep = s.id AND o.exposure = ?
-		WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND s.started > ? AND s.started <= ?)`,
-		e.ID, e.Vantage.Name, micros(w.from), micros(w.to)).Scan(&yes)
+		WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND (s.started > ? AND s.started <= ? OR s.started = ?))`,
+		e.ID, e.Vantage.Name, micros(w.from), micros(w.to), micros(w.to)).Scan(&yes)
 	return yes, err
 }
 
@@ -206,8 +208,8 @@ func (w *differing) lastOf(ctx context.Context, vantage string) (*sweepRow, erro
 	if last, known := w.last[vantage]; known {
 		return last, nil
 	}
-	rows, err := w.sweeps(ctx, `WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND s.started > ? AND s.started <= ?
-		ORDER BY s.started DESC, s.scan DESC LIMIT 1`, vantage, micros(w.from), micros(w.to))
+	rows, err := w.sweeps(ctx, `WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND (s.started > ? AND s.started <= ? OR s.started = ?)
+		ORDER BY s.started DESC, s.scan DESC LIMIT 1`, vantage, micros(w.from), micros(w.to), micros(w.to))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 // for the last, which may say a sentence.
 const maxCell = 40
 
+// maxShownLines is how many lines of a reply are shown unasked.
+const maxShownLines = 4
+
 // sheetText writes a sheet for people: its tables, one below the other in the
 // same columns, and then what to remember.
 type sheetText struct {
@@ -193,8 +196,15 @@ func (t *sheetText) findings() {
 					cut = ", the rest was not kept"
 				}
 				t.wrapped("  Asked ", fmt.Sprintf("%s: %s, answered by %s (%s%s)", e.Title, x.Question, x.Size, x.Ending, cut))
-				for _, line := range x.Lines {
+				shown := x.Lines
+				if !t.opts.Verbose {
+					shown = shown[:min(maxShownLines, len(shown))]
+				}
+				for _, line := range shown {
 					fmt.Fprintf(t.out, "      %s\n", t.paint(dim, line))
+				}
+				if left := len(x.Lines) - len(shown); left > 0 {
+					fmt.Fprintf(t.out, "      %s\n", t.paint(dim, fmt.Sprintf("… %s more (-v)", plural(uint64(left), "line"))))
 				}
 			}
 		}

@@ -197,7 +197,20 @@ func Local(t time.Time) string {
 	return t.Format("2006-01-02 15:04 MST (-07:00)") + ", " + Clock(t)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// when is a time twice: for people to the minute, for programs in full.
+func when[T any](title, field string, get func(T) *time.Time) []column[T] {
+	return []column[T]{
+		{title, "", func(v T) string {
+			if t := get(v); t != nil {
+				return Clock(*t)
+			}
+			return ""
+		}},
+		{"", field, func(v T) string { return stampOrNone(get(v)) }},
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func stampOrNone(t *time.Time) string {
 	if t == nil {

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
@@ -36,11 +37,10 @@ func Exposures(f history.Filter, o history.Overview, picked int, list iter.Seq2[
 }
 
 func exposureColumns() []column[history.Exposure] {
-	list := placeColumns()
+	list := append(placeColumns(), column[history.Exposure]{"What", "", func(e history.Exposure) string { return sight(e.Seen) }})
+	list = append(list, when("Since", "since", func(e history.Exposure) *time.Time { return &e.Since })...)
+	list = append(list, when("Last seen", "last_seen", func(e history.Exposure) *time.Time { return &e.LastSeen })...)
 	list = append(list,
-		column[history.Exposure]{"What", "", func(e history.Exposure) string { return sight(e.Seen) }},
-		column[history.Exposure]{"Since", "since", func(e history.Exposure) string { return stamp(e.Since) }},
-		column[history.Exposure]{"Last seen", "last_seen", func(e history.Exposure) string { return stamp(e.LastSeen) }},
 		column[history.Exposure]{"State", "", func(e history.Exposure) string { return standing(e) }},
 		column[history.Exposure]{"", "open", func(e history.Exposure) string { return strconv.FormatBool(e.Open) }},
 		column[history.Exposure]{"", "first_seen", func(e history.Exposure) string { return stamp(e.FirstSeen) }},
@@ -56,9 +56,9 @@ func exposureColumns() []column[history.Exposure] {
 func standing(e history.Exposure) string {
 	switch {
 	case !e.Open && e.Fixed != nil:
-		return "fixed " + stamp(*e.Fixed)
+		return "fixed " + Clock(*e.Fixed)
 	case e.Misses > 0:
-		return "open, no answer " + stamp(e.LastAsked)
+		return "open, no answer " + Clock(e.LastAsked)
 	}
 	return "open"
 }

@@ -92,10 +92,10 @@ func spansInWords(list []life.Interval) string {
 
 func hostChangeColumns() []column[line] {
 	return []column[line]{
-		{"When", "", func(l line) string { return stampOrNone(l.at) }},
+		{"When", "", func(l line) string { return Clock(*l.at) }},
 		{"Endpoint", "", func(l line) string { return Place(l.exposure.Endpoint) }},
 		{"Vantage", "", func(l line) string { return l.exposure.Vantage.Name }},
 		{"Kind", "", func(l line) string { return string(l.kind) }},
-		{"What", "", func(l line) string { l.at = nil; return l.inWords() }},
+		{"What", "", line.inWords},
 	}
 }
