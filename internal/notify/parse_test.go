@@ -87,7 +87,7 @@ func TestMistakes(t *testing.T) {
 		web + ", template: '{{.Title}}'}":                          "3: template: it does not make JSON",
 		web + ", template: '{{.Title'}":                            "3: template: unclosed action",
 		web + ", template: x, template_file: key}":                 "3: template and template_file are both there",
-		web + ", content_type: 'text/'}":                               "3: content_type",
+		web + ", content_type: 'text/'}":                           "3: content_type",
 		"- {name: soc, kind: webhook, secret_file: key}":           "3: webhook has no URL",
 		"- {name: soc, kind: webhook, url: 'https://example.net'}": "3: a webhook is signed",
 		"- {name: soc, kind: webhook, url: 'https://example.net', secret_file: short}":          "3: secret_file \"short\": fewer than 16 bytes",
