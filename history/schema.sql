@@ -36,6 +36,10 @@ CREATE TABLE sweep (
 	rate_achieved REAL,
 	imported INTEGER NOT NULL,
 	problems TEXT NOT NULL DEFAULT '[]', -- report.Summary.Problems, a JSON list
+	-- Who answered, by probe (asked.Tally as JSON): with it, header and summary say
+	-- what became of the endpoints that it does not name. NULL: they do not, and it
+	-- shows nothing to be fixed.
+	tally    TEXT,
 	-- What follows is long, and after what lists need: a column behind it costs
 	-- reading all of it.
 	header   BLOB NOT NULL,         -- report.Header as JSON, packed (S2)
@@ -68,6 +72,7 @@ CREATE TABLE finding (
 	sweep INTEGER REFERENCES sweep ON DELETE SET NULL,
 	body  BLOB NOT NULL             -- exposure.Finding as JSON, packed (S2)
 ) STRICT;
+CREATE INDEX finding_of_sweep ON finding (sweep);
 
 -- One endpoint seen from one vantage, over its whole life.
 CREATE TABLE exposure (
@@ -90,6 +95,8 @@ CREATE TABLE exposure (
 	owner      TEXT NOT NULL,
 	detail     INTEGER NOT NULL REFERENCES detail,
 	baf        REAL,                -- exposure.Amplification; NULL: not measured
+	told       INTEGER REFERENCES detail, -- as its latest event left it, see package life; NULL: as detail
+	told_baf   REAL,
 	finding    INTEGER REFERENCES finding, -- of the sweep in which its detail last changed
 	base       BLOB,                -- its life before the sweeps that were pruned (JSON); NULL: none were
 	UNIQUE (vantage, ip, transport, port)
@@ -102,6 +109,7 @@ CREATE INDEX exposure_of_vantage ON exposure (vantage, open, urgency DESC, since
 CREATE INDEX exposure_by_address ON exposure (ip, port, transport);
 CREATE INDEX exposure_of_owner ON exposure (owner, open, urgency DESC, since, id) WHERE owner <> '';
 CREATE INDEX exposure_by_age ON exposure (open, since);
+CREATE INDEX exposure_of_finding ON exposure (finding);
 
 CREATE TABLE interval (
 	exposure INTEGER NOT NULL REFERENCES exposure ON DELETE CASCADE,
@@ -111,11 +119,12 @@ CREATE TABLE interval (
 ) STRICT, WITHOUT ROWID;
 
 -- What a sweep saw of an exposure: answers only. That there was none is in the
--- fates of the sweep. In the order of import, so that a sweep appends.
+-- fates of the sweep. In the order of import, so that a sweep appends. There are
+-- many: that exposure and detail exist is left to whoever writes, and to Check.
 CREATE TABLE observation (
 	sweep    INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
-	exposure INTEGER NOT NULL REFERENCES exposure ON DELETE CASCADE,
-	detail   INTEGER NOT NULL REFERENCES detail,
+	exposure INTEGER NOT NULL,
+	detail   INTEGER NOT NULL,
 	baf      REAL,
 	PRIMARY KEY (sweep, exposure)
 ) STRICT, WITHOUT ROWID;
@@ -142,6 +151,8 @@ CREATE TABLE run (
 	UNIQUE (job, due)
 ) STRICT;
 CREATE INDEX run_in_order ON run (job, due DESC);
+CREATE INDEX run_by_due ON run (due, id);
+CREATE INDEX run_under_way ON run (id) WHERE outcome = 'running';
 
 -- Everything that may have to be told, in the order in which it became known.
 -- AUTOINCREMENT: an ID is never given twice, so that "what is after 17" is safe.
@@ -184,3 +195,5 @@ CREATE TABLE outbox (
 	problem  TEXT NOT NULL DEFAULT '' -- of the last attempt
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next) WHERE next IS NOT NULL;
+CREATE INDEX outbox_sent ON outbox (target, sent) WHERE sent IS NOT NULL;
+CREATE INDEX outbox_given_up ON outbox (target) WHERE next IS NULL AND sent IS NULL;

@@ -67,9 +67,11 @@ func scanFlags() []cli.Flag {
 		formatFlag(),
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: outputCategory, Usage: "write the report to `FILE`, in the format of its ending or of --format"},
 		&cli.StringSliceFlag{Name: "out", Category: outputCategory, Usage: "also write `FORMAT=FILE` (may be repeated)"},
+		&cli.StringFlag{Name: "history", Category: outputCategory, Usage: "also take the sweep into the history in `FILE`; it is made when it is not there"},
 		policyFlag(),
 		&cli.StringFlag{Name: "fail-on", Value: string(exposure.Low), Category: outputCategory, Usage: "exit 1 for findings of `SEVERITY` or worse: critical, high, medium, low, info, or never"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputCategory, Usage: "no progress, and no table beside -o"},
+		&cli.StringFlag{Name: "progress", Value: progressAuto, Category: outputCategory, Usage: "show progress on stderr as `FORM`: text, none, or json, a line a second for programs (docs/progress.schema.json); auto is text, and none with -q"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputCategory, Usage: "every reason and every fix"},
 		colorFlag(),
 	)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/memsweep/memsweep/scanner"
 )
 
@@ -26,12 +28,40 @@ const (
 	lineEvery = 30 * time.Second
 )
 
-func watchProgress(w io.Writer, sweep *scanner.Sweep, quiet bool) *progress {
+// watchProgress shows it in one of the forms of --progress. orphaned is called
+// when it was asked for by a program that is gone.
+func watchProgress(w io.Writer, sweep *scanner.Sweep, form string, orphaned func()) *progress {
 	p := &progress{w: w, sweep: sweep, begin: time.Now(), width: terminalWidth(w), end: make(chan struct{})}
-	if !quiet {
+	switch form {
+	case progressJSON:
+		p.done.Go(func() { p.showJSON(orphaned) })
+	case progressText:
 		p.done.Go(p.show)
 	}
 	return p
+}
+
+// The forms of --progress.
+const (
+	progressAuto = "auto" // text, unless -q
+	progressText = "text"
+	progressJSON = "json"
+	progressNone = "none"
+)
+
+// progressForm is the form that the flags ask for.
+func progressForm(c *cli.Context) (string, error) {
+	switch form := c.String("progress"); form {
+	case progressAuto:
+		if c.Bool("quiet") {
+			return progressNone, nil
+		}
+		return progressText, nil
+	case progressText, progressJSON, progressNone:
+		return form, nil
+	default:
+		return "", fmt.Errorf("--progress %q: write text, json or none", form)
+	}
 }
 
 // stop ends the display and clears the bar.

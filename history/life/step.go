@@ -114,12 +114,15 @@ func Fold(t exposure.Transport, facts []Fact) (l Life, events []*Event, interval
 
 // Intervals adds to the intervals of a life what an event means for them.
 func Intervals(list []Interval, at time.Time, e *Event) []Interval {
+	last := len(list) - 1
 	switch {
 	case e == nil:
+	case e.Kind == New && last >= 0 && list[last].Opened.Equal(at):
+		list[last].Fixed = nil // two sweeps that started at once, and a third: it is one interval
 	case e.Kind == New:
 		list = append(list, Interval{Opened: at})
-	case e.Kind == Fixed && len(list) > 0:
-		list[len(list)-1].Fixed = &at
+	case e.Kind == Fixed && last >= 0:
+		list[last].Fixed = &at
 	}
 	return list
 }

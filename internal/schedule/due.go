@@ -31,7 +31,7 @@ type When struct {
 
 func (w When) set() bool { return w.Every > 0 || len(w.At) > 0 || w.Cron != nil }
 
-// cronLine reads a line as crontab(5) does: five fields; where both the day of the
+// parseCron reads a line as crontab(5) does: five fields; where both the day of the
 // month and the day of the week are restricted, either will do.
 func parseCron(text string) (cron.Schedule, error) {
 	if strings.Contains(text, "=") {

@@ -1,0 +1,91 @@
+package history
+
+import (
+	"encoding/json"
+	"errors"
+	"net/netip"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/exposure/matrix"
+	"github.com/memsweep/memsweep/internal/asked"
+	"github.com/memsweep/memsweep/report"
+)
+
+// fates say of endpoints that a report does not name whether they were asked
+// definitively, and had no answer.
+type fates struct {
+	plan  string       // digest; "": not known
+	tally any          // as the column holds it; nil: the report shows nothing to be fixed
+	asked *asked.Sweep // nil: the same
+}
+
+// proof is what a report shows of endpoints that it does not name. One that is
+// not complete, does not say what it asked, or contradicts itself, shows nothing.
+func proof(r *Recorder, end report.Summary) (f fates, err error) {
+	sweep, plan, err := asked.Read(r.header.Sweep.Plan, end.Coverage)
+	f.plan = plan
+	if err != nil || sweep == nil || end.Status != exposure.Complete {
+		return f, nil
+	}
+	sweep.Answered(r.tally, r.answers)
+	addrs := make([]netip.Addr, len(r.answers))
+	for i, a := range r.answers {
+		addrs[i] = a.IP
+	}
+	if _, err := sweep.Fates(addrs); errors.Is(err, asked.ErrMoved) {
+		return f, nil
+	}
+	text, err := json.Marshal(r.tally)
+	if err != nil {
+		return f, err
+	}
+	// From here on it is what readProof makes of the stored sweep: that its answers
+	// are where it asked is known.
+	sweep.Answered(r.tally, nil)
+	f.tally, f.asked = string(text), sweep
+	return f, nil
+}
+
+// readProof is the same of a sweep that is stored.
+func readProof(header, summary []byte, tally *string) (*asked.Sweep, error) {
+	if tally == nil {
+		return nil, nil
+	}
+	var h report.Header
+	var end report.Summary
+	var count asked.Tally
+	if err := unpackJSON(header, maxHeader, &h); err != nil {
+		return nil, err
+	}
+	if err := unpackJSON(summary, maxHeader, &end); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(*tally), &count); err != nil {
+		return nil, err
+	}
+	sweep, _, err := asked.Read(h.Sweep.Plan, end.Coverage)
+	if err == nil && sweep != nil {
+		sweep.Answered(count, nil)
+	}
+	return sweep, err
+}
+
+// missed says of some endpoints whether a sweep asked them definitively, if they
+// did not answer.
+func missed(sweep *asked.Sweep, spots []spot) func(spot) bool {
+	if sweep == nil || len(spots) == 0 {
+		return func(spot) bool { return false }
+	}
+	addrs := make([]netip.Addr, len(spots))
+	for i, at := range spots {
+		addrs[i] = at.addr()
+	}
+	fate, _ := sweep.Fates(addrs) // what does not add up is unknown, probe by probe
+	return func(at spot) bool {
+		switch fate(netip.AddrPortFrom(at.addr(), at.port), at.transport()) {
+		case exposure.Closed, exposure.Silent, matrix.NoAnswer:
+			return true
+		}
+		return false
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package schedule
+
+func monotonic() string { return "0" }

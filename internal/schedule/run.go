@@ -1,0 +1,403 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/memsweep/memsweep/exposure"
+	"github.com/memsweep/memsweep/history"
+)
+
+// Sweeper makes one run of a job: the sweep, its report into the history, and the
+// books.
+type Sweeper struct {
+	Store   *history.Store
+	History string // the history's file: locks and what is under way are beside it
+	Program string // to run as `PROGRAM scan …`
+	Log     *slog.Logger
+	Now     func() time.Time
+	Pause   time.Duration // between looks at the clock, in a blackout
+}
+
+// lateStart is how late a run may begin and still be the one that was due.
+const lateStart = 5 * time.Minute
+
+// maxAttempts bounds how often a sweep that was killed goes on within one run.
+const maxAttempts = 3
+
+// ErrElsewhere: another process makes a run of that job.
+var ErrElsewhere = errors.New("another process makes a run of it")
+
+// Result is what came of a run.
+type Result struct {
+	Run       history.Run
+	Code      int  // the exit code of the sweep; -1: there is none
+	Suspended bool // it goes on at the next start
+	Resumed   bool
+}
+
+func (s *Sweeper) folder() string { return s.History + ".runs" }
+
+func (s *Sweeper) folderOf(run int64) string {
+	return filepath.Join(s.folder(), strconv.FormatInt(run, 10))
+}
+
+// claim takes a job for this process.
+func (s *Sweeper) claim(job string) (*os.File, error) {
+	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
+		return nil, err
+	}
+	f, ok, err := lock(filepath.Join(s.folder(), job+".lock"))
+	if err == nil && !ok {
+		err = fmt.Errorf("job %s: %w", job, ErrElsewhere)
+	}
+	return f, err
+}
+
+// Make makes the run of a job that is due, or goes on with the one that was cut
+// off. When ctx ends it is suspended, to go on at the next start.
+func (s *Sweeper) Make(ctx context.Context, j Job, due time.Time) (Result, error) {
+	claimed, err := s.claim(j.Name)
+	if err != nil {
+		return Result{Code: -1}, err
+	}
+	defer claimed.Close()
+	// Whose claim it is, no run of the job goes on: one that is said to was cut off.
+	stale, err := s.stale(ctx, j.Name)
+	if err != nil {
+		return Result{Code: -1}, err
+	}
+	if stale != nil {
+		return s.perform(ctx, j, *stale, claimed, true)
+	}
+	run, err := s.Store.BeginRun(ctx, j.Name, due, s.Now())
+	if err != nil {
+		return Result{Code: -1}, err
+	}
+	return s.perform(ctx, j, run, claimed, false)
+}
+
+// stale is the run of a job that the history believes to go on.
+func (s *Sweeper) stale(ctx context.Context, job string) (*history.Run, error) {
+	list, err := s.Store.Unfinished(ctx)
+	for _, r := range list {
+		if r.Job == job {
+			return &r, err
+		}
+	}
+	return nil, err
+}
+
+// GiveUp ends a run that was cut off, of a job that is not there any more. What
+// its report has is kept.
+func (s *Sweeper) GiveUp(ctx context.Context, run history.Run, why string) error {
+	claimed, err := s.claim(run.Job)
+	if err != nil {
+		return err
+	}
+	defer claimed.Close()
+	r := &running{Sweeper: s, run: run, folder: s.folderOf(run.ID), log: s.Log.With("job", run.Job, "run", run.ID)}
+	imported, err := r.imported(ctx, reportName)
+	if err != nil {
+		return err
+	}
+	if imported != nil && imported.Status == exposure.Complete {
+		return r.end(ctx, history.Complete, "")
+	}
+	return r.end(ctx, history.Failed, why)
+}
+
+// running is one run while it is made.
+type running struct {
+	*Sweeper
+	job     Job
+	run     history.Run
+	folder  string
+	claimed *os.File
+	scan    string
+	log     *slog.Logger
+}
+
+func (s *Sweeper) perform(ctx context.Context, j Job, run history.Run, claimed *os.File, resumed bool) (Result, error) {
+	r := &running{
+		Sweeper: s, job: j, run: run, folder: s.folderOf(run.ID), claimed: claimed, scan: run.Scan,
+		log: s.Log.With("job", j.Name, "run", run.ID),
+	}
+	if err := os.MkdirAll(r.folder, 0o700); err != nil {
+		return Result{Run: run, Code: -1}, r.fail(ctx, err.Error())
+	}
+	result, err := r.sweep(ctx, resumed)
+	result.Run, result.Resumed = r.run, resumed
+	return result, err
+}
+
+// sweep starts the child, again when it is cut off, until there is an end.
+func (r *running) sweep(ctx context.Context, resumed bool) (Result, error) {
+	for attempt := 1; ; attempt++ {
+		done, err := r.before(ctx, resumed)
+		if done != nil || err != nil {
+			return *orNone(done), err
+		}
+		window, leave := r.untilBlackout(ctx)
+		args := r.command()
+		r.log.Info("sweep starts", "due", r.run.Due.Format(time.RFC3339), "command", CommandLine(r.Program, args))
+		c := child{program: r.Program, args: args, folder: r.folder, lock: r.claimed, log: r.log, progress: r.progress}
+		how, err := c.run(window)
+		interrupted := window.Err() != nil
+		leave()
+		if err != nil {
+			return Result{Code: -1}, r.fail(ctx, err.Error())
+		}
+		r.log.Info("sweep ended", "exit", how.code)
+		switch {
+		case ctx.Err() != nil && r.canResume():
+			return r.suspend(how)
+		case interrupted && r.canResume():
+			attempt = 0
+		case how.code < 0 && attempt < maxAttempts && r.canResume():
+			r.log.Warn("the sweep was killed, and goes on from its checkpoint", "attempt", attempt)
+		default:
+			return r.conclude(context.WithoutCancel(ctx), how)
+		}
+		resumed = true
+	}
+}
+
+func orNone(r *Result) *Result {
+	if r == nil {
+		return &Result{Code: -1}
+	}
+	return r
+}
+
+// before sees what is there already: a run that was cut off may have ended, or
+// come too short to go on. It waits for the end of a blackout.
+func (r *running) before(ctx context.Context, resumed bool) (*Result, error) {
+	if resumed && !r.canResume() {
+		imported, err := r.imported(ctx, reportName)
+		if err != nil {
+			return nil, r.unread(ctx, err)
+		}
+		if imported != nil { // it had ended
+			result, err := r.settle(ctx, *imported, ending{code: codeOf(imported.Status)})
+			return &result, err
+		}
+		if late := r.Now().Sub(r.run.Due); late > lateStart && !r.job.CatchUp {
+			return &Result{Code: -1}, r.fail(ctx, fmt.Sprintf("it was cut off before its first checkpoint, and found again %s after it was due", brief(late.Round(time.Minute))))
+		}
+	}
+	noted := false
+	for {
+		end, ok := r.job.When.Until(r.Now())
+		if ok && !end.After(r.Now()) {
+			break
+		}
+		if !noted {
+			noted = true
+			r.log.Info("a blackout: the sweep waits for its end", "until", end.Format(time.RFC3339))
+			r.halt(ctx, "a blackout, until "+end.In(r.job.When.Zone).Format("2006-01-02 15:04 MST"))
+		}
+		select {
+		case <-ctx.Done():
+			return &Result{Code: -1, Suspended: true}, nil
+		case <-time.After(r.Pause):
+		}
+	}
+	if noted || resumed {
+		r.halt(ctx, "")
+	}
+	return nil, nil
+}
+
+// untilBlackout is a context that ends with ctx, or when a blackout begins.
+func (r *running) untilBlackout(ctx context.Context) (context.Context, func()) {
+	window, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(r.Pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-window.Done():
+				return
+			case <-tick.C:
+			}
+			if _, _, in := r.job.When.containing(r.Now()); in {
+				cancel()
+			}
+		}
+	}()
+	return window, func() { cancel(); <-done }
+}
+
+func (r *running) command() []string {
+	if r.canResume() {
+		return r.job.Resume(r.folder)
+	}
+	return r.job.Command(r.folder, r.run.Due)
+}
+
+func (r *running) canResume() bool {
+	_, err := os.Stat(filepath.Join(r.folder, checkpointName))
+	return err == nil
+}
+
+func (r *running) progress(scan string, p history.Progress) {
+	r.scan = scan
+	if err := r.Store.NoteProgress(context.Background(), r.run.ID, scan, p); err != nil {
+		r.log.Warn("progress was not noted", "error", err)
+	}
+}
+
+func (r *running) halt(ctx context.Context, why string) {
+	if err := r.Store.NoteHalt(context.WithoutCancel(ctx), r.run.ID, why); err != nil {
+		r.log.Warn("a halt was not noted", "error", err)
+	}
+}
+
+// suspend leaves a run to the next start. What it found so far is kept.
+func (r *running) suspend(how ending) (Result, error) {
+	ctx := context.Background()
+	if _, err := r.imported(ctx, reportName); err != nil {
+		r.log.Warn("the report of what was found so far was not imported", "error", err)
+	}
+	r.halt(ctx, "memsweep run was stopped; it goes on at the next start")
+	r.log.Info("the run is suspended, and goes on at the next start")
+	return Result{Code: how.code, Suspended: true}, nil
+}
+
+// conclude imports the report and ends the run.
+func (r *running) conclude(ctx context.Context, how ending) (Result, error) {
+	imported, err := r.imported(ctx, reportName)
+	if err == nil && imported == nil && how.code == codeUnwritten { // then the findings went there
+		imported, err = r.imported(ctx, stdoutName)
+	}
+	if err != nil {
+		return Result{Code: how.code}, r.unread(ctx, err)
+	}
+	if imported == nil {
+		return Result{Code: how.code}, r.fail(ctx, explain(how))
+	}
+	return r.settle(ctx, *imported, how)
+}
+
+// settle ends a run whose report is in the history.
+func (r *running) settle(ctx context.Context, imported history.Imported, how ending) (Result, error) {
+	r.scan = imported.Scan
+	outcome, problem := history.Complete, ""
+	switch {
+	case imported.Status != exposure.Complete:
+		outcome, problem = history.Incomplete, explain(how)
+	case how.code == codeUnwritten: // what was found is known; a document is missing
+		outcome, problem = history.Incomplete, explain(how)
+	}
+	return Result{Code: how.code}, r.end(ctx, outcome, problem)
+}
+
+// unread ends a run whose report could not be imported. The report stays where it
+// is: the next start tries again.
+func (r *running) unread(ctx context.Context, problem error) error {
+	return r.book(ctx, history.Failed, fmt.Sprintf("%v; the report is kept in %s", problem, r.folder))
+}
+
+// end books the end, and removes what is not needed any more.
+func (r *running) end(ctx context.Context, outcome history.Outcome, problem string) error {
+	if err := r.book(ctx, outcome, problem); err != nil {
+		return err
+	}
+	return os.RemoveAll(r.folder)
+}
+
+func (r *running) book(ctx context.Context, outcome history.Outcome, problem string) error {
+	now := r.Now()
+	if err := r.Store.EndRun(context.WithoutCancel(ctx), r.run.ID, now, outcome, r.scan, problem); err != nil {
+		return err
+	}
+	r.run.Outcome, r.run.Problem, r.run.Scan, r.run.Finished = outcome, problem, r.scan, &now
+	level := slog.LevelInfo
+	if outcome != history.Complete {
+		level = slog.LevelWarn
+	}
+	r.log.Log(ctx, level, "run ended", "outcome", string(outcome), "scan", r.scan, "problem", problem)
+	return nil
+}
+
+func (r *running) fail(ctx context.Context, problem string) error {
+	return r.end(ctx, history.Failed, problem)
+}
+
+// imported imports the report that a sweep left, if it left one.
+func (r *running) imported(ctx context.Context, name string) (*history.Imported, error) {
+	f, err := os.Open(filepath.Join(r.folder, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read: its error says nothing
+	if info, err := f.Stat(); err == nil && info.Size() == 0 {
+		return nil, nil
+	}
+	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), exposure.Vantage{}, r.run.Job)
+	if err != nil {
+		return nil, fmt.Errorf("import the report: %w", err)
+	}
+	r.log.Info("report imported", "scan", imported.Scan, "status", string(imported.Status), "findings", imported.Findings, "changes", imported.Changes, "again", imported.Again)
+	return &imported, nil
+}
+
+// codeOf is the exit code that a sweep of that status ends with, whatever it found.
+func codeOf(status exposure.Status) int {
+	if status == exposure.Complete {
+		return 0
+	}
+	return 3
+}
+
+// codeUnwritten is the exit code of a sweep that could not write a report.
+const codeUnwritten = 4
+
+// explain says in words how a sweep ended.
+func explain(how ending) string {
+	var text string
+	switch how.code {
+	case 0, 1:
+		text = "the sweep left no report"
+	case 2:
+		text = "the sweep was refused"
+	case 3:
+		text = "part of the plan was not scanned"
+	case codeUnwritten:
+		text = "a report could not be written"
+	case 130, 143:
+		text = "somebody stopped the sweep"
+	case -1:
+		text = "the sweep was killed"
+	default:
+		text = fmt.Sprintf("the sweep ended with exit code %d", how.code)
+	}
+	if len(how.said) > 0 {
+		text += ": " + strings.Join(how.said, "; ")
+	}
+	return text
+}
+
+// Alone takes the history for this process's schedule: two of them would tell
+// everything twice. It is free when the file is closed, or the process has ended.
+func (s *Sweeper) Alone() (*os.File, error) {
+	f, ok, err := lock(s.History + ".lock")
+	if err == nil && !ok {
+		err = fmt.Errorf("another memsweep run works on %s: stop it first, or give this one a history of its own", s.History)
+	}
+	return f, err
+}
