@@ -258,27 +258,27 @@ func TestMail(t *testing.T) {
 func TestMailThatIsNotTaken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		office   postOffice
+		office   *postOffice
 		more     string
 		says     string
 		prospect string
 		arrives  int
 	}{
-		"no STARTTLS":             {postOffice{plain: true}, "", "STARTTLS", "again", 0},
-		"no AUTH":                 {postOffice{}, ", user: u, password_file: password", "AUTH", "again", 0},
-		"wrong password":          {postOffice{offers: "PLAIN", answer: map[string]string{"AUTH": "535 no: correct horse AHUAY29ycmVjdCBob3JzZQ=="}}, ", user: u, password_file: password", `535 "no: [secret]`, "again", 0},
-		"unknown recipient":       {postOffice{answer: map[string]string{"RCPT": "550 nobody here"}}, "", `550 "nobody here"`, "few", 0},
-		"greylisted":              {postOffice{answer: map[string]string{"RCPT": "451 later"}}, "", `451 "later"`, "again", 0},
-		"full":                    {postOffice{answer: map[string]string{"after": "452 full"}}, "", `452 "full"`, "again", 1},
-		"spam":                    {postOffice{answer: map[string]string{"after": "554 spam \x1b[2J"}}, "", `554 "spam \x1b[2J"`, "few", 1},
-		"hangs up":                {postOffice{answer: map[string]string{"MAIL": "close"}}, "", "EOF", "again", 0},
-		"says nothing":            {postOffice{answer: map[string]string{"hello": "hang"}}, "", "in time", "again", 0},
-		"says too much":           {postOffice{answer: map[string]string{"hello": "220-" + strings.Repeat("x", 2<<20)}}, "", "more than", "again", 0},
-		"hangs up when it has it": {postOffice{answer: map[string]string{"after": "close"}}, "", "", "", 1},
+		"no STARTTLS":             {&postOffice{plain: true}, "", "STARTTLS", "again", 0},
+		"no AUTH":                 {&postOffice{}, ", user: u, password_file: password", "AUTH", "again", 0},
+		"wrong password":          {&postOffice{offers: "PLAIN", answer: map[string]string{"AUTH": "535 no: correct horse AHUAY29ycmVjdCBob3JzZQ=="}}, ", user: u, password_file: password", `535 "no: [secret]`, "again", 0},
+		"unknown recipient":       {&postOffice{answer: map[string]string{"RCPT": "550 nobody here"}}, "", `550 "nobody here"`, "few", 0},
+		"greylisted":              {&postOffice{answer: map[string]string{"RCPT": "451 later"}}, "", `451 "later"`, "again", 0},
+		"full":                    {&postOffice{answer: map[string]string{"after": "452 full"}}, "", `452 "full"`, "again", 1},
+		"spam":                    {&postOffice{answer: map[string]string{"after": "554 spam \x1b[2J"}}, "", `554 "spam \x1b[2J"`, "few", 1},
+		"hangs up":                {&postOffice{answer: map[string]string{"MAIL": "close"}}, "", "EOF", "again", 0},
+		"says nothing":            {&postOffice{answer: map[string]string{"hello": "hang"}}, "", "in time", "again", 0},
+		"says too much":           {&postOffice{answer: map[string]string{"hello": "220-" + strings.Repeat("x", 2<<20)}}, "", "more than", "again", 0},
+		"hangs up when it has it": {&postOffice{answer: map[string]string{"after": "close"}}, "", "", "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := &c.office
+			o := c.office
 			ca := postOfficeAt(t, o)
 			began := time.Now()
 			_, err := mailTarget(t, o, ca, c.more).Carry(context.Background(), notify.Trial("post"))
