@@ -45,8 +45,15 @@ func startServices(ctx context.Context, config *schedule.Config, store *history.
 }
 
 // openServices is where the page, the metrics and the notifications are plugged in.
-func openServices(config *schedule.Config, store *history.Store, log *slog.Logger) ([]service, error) {
-	return nil, nil
+func openServices(config *schedule.Config, store *history.Store, log *slog.Logger) (list []service, err error) {
+	if config.Metrics != nil {
+		one, err := openMetrics(config, store, log)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // watch starts them; failed is called when one ends before its time.
