@@ -34,7 +34,7 @@ func (s *Store) backup(ctx context.Context, path string) error {
 	defer os.Remove(f.Name()) // it is at its place by then, or of no use
 	defer f.Close()
 	// Into a file that is there, and empty: SQLite would make one that others can read.
-	if _, err := s.read.ExecContext(ctx, "VACUUM INTO ?", f.Name()); err != nil {
+	if err := s.vacuumInto(ctx, f.Name()); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -53,4 +53,18 @@ func (s *Store) backup(ctx context.Context, path string) error {
 		}
 	}
 	return syncFolder(folder)
+}
+
+// vacuumInto copies by a connection that may write, but not into the history.
+func (s *Store) vacuumInto(ctx context.Context, path string) error {
+	db, err := connect(s.path, "ro", 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil { // which forbids it
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return err
 }

@@ -12,7 +12,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"runtime"
@@ -70,33 +69,24 @@ func (s *Store) open(ctx context.Context, mode Mode) (err error) {
 			return err
 		}
 		if err := migrate(ctx, s.write); err != nil {
-			return err
+			return advise(err)
 		}
 	}
-	if s.read, err = connect(s.path, "ro", max(4, runtime.NumCPU())); err != nil {
+	access := "ro"
+	if mode == ReadOnly && onReadOnlyMedia(s.path) {
+		if info, err := os.Stat(s.path + "-wal"); err == nil && info.Size() > 0 {
+			return errors.New("it was not closed, and what was written last cannot be read from where nothing can be written: copy it, with the file ending in -wal, to another place")
+		}
+		access = immutable
+	}
+	if s.read, err = connect(s.path, access, max(4, runtime.NumCPU())); err != nil {
 		return err
 	}
 	version, err := identify(ctx, s.read)
 	if err == nil && version < len(migrations) {
 		err = fmt.Errorf("it is of schema %d, and this memsweep reads %d: run `memsweep history check` once, which brings it up to date", version, len(migrations))
 	}
-	return err
-}
-
-// place sees that the file is there, or may be made, and is nobody else's to read.
-func (s *Store) place(mode Mode) error {
-	_, err := os.Stat(s.path)
-	switch {
-	case mode != Create && errors.Is(err, fs.ErrNotExist):
-		return errors.New("there is none: `memsweep scan --history FILE` or `memsweep history import` makes one")
-	case errors.Is(err, fs.ErrNotExist):
-		f, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		return f.Close()
-	}
-	return err
+	return advise(err)
 }
 
 // connect opens a pool. The pragmas hold for each connection of it.
@@ -110,7 +100,11 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 		},
 		"_txlock": {"immediate"},
 	}
-	if mode == "ro" {
+	if mode == immutable {
+		q.Set("mode", "ro")
+		q.Set("immutable", "1")
+	}
+	if mode != "rwc" {
 		q.Set("_txlock", "deferred")
 		q.Add("_pragma", "query_only(1)")
 	}
@@ -138,9 +132,9 @@ func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 	}
 	switch {
 	case id != applicationID && (id != 0 || tables > 0):
-		return 0, errors.New("it is a database, and not a history of memsweep")
+		return 0, errNotOurs
 	case version > len(migrations):
-		return 0, fmt.Errorf("%w (schema %d; this one knows %d)", ErrNewer, version, len(migrations))
+		return 0, newer(version)
 	}
 	return version, nil
 }
@@ -149,6 +143,10 @@ func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 func migrate(ctx context.Context, db *sql.DB) error {
 	version, err := identify(ctx, db)
 	if err != nil || version == len(migrations) {
+		return err
+	}
+	// The mark first, before the log: then the head of the file itself tells what it is.
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 		return err
 	}
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
