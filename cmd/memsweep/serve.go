@@ -108,7 +108,7 @@ func serveSite(soft, hard context.Context, stderr io.Writer, site *web.Site, o w
 func readToken(path, variable string) ([]byte, error) {
 	switch {
 	case path != "" && variable != "":
-		return nil, fmt.Errorf("there is a token in --token-file and one in %s: leave one of them out", tokenVariable)
+		return nil, fmt.Errorf("there is a token in a file and one in %s: leave one of them out", tokenVariable)
 	case path == "" && variable == "":
 		return nil, nil
 	case path == "":
@@ -116,17 +116,17 @@ func readToken(path, variable string) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--token-file: %w", err)
+		return nil, fmt.Errorf("token file: %w", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("--token-file: %w", err)
+		return nil, fmt.Errorf("token file: %w", err)
 	}
 	if len(text) > maxTokenFile {
-		return nil, fmt.Errorf("--token-file %s has more than %d bytes: a token is one line, as `openssl rand -hex 32` makes it", path, maxTokenFile)
+		return nil, fmt.Errorf("%s has more than %d bytes: a token is one line, as `openssl rand -hex 32` makes it", path, maxTokenFile)
 	}
-	return checkedToken(string(text), "--token-file "+path)
+	return checkedToken(string(text), path)
 }
 
 // checkedToken is the one line of text. A client could not send another kind.

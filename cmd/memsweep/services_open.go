@@ -46,12 +46,9 @@ func openServices(ctx context.Context, config *schedule.Config, store *history.S
 // pageService serves the history's pages.
 func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, numbers http.Handler, log *slog.Logger) (service, error) {
 	o := web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Version: versionText(), Metrics: numbers, Log: logWriter{log}}
-	if s.TokenFile != "" {
-		token, err := readToken(s.TokenFile, "")
-		if err != nil {
-			return service{}, fmt.Errorf("serve: %w", err)
-		}
-		o.Token = token
+	var err error
+	if o.Token, err = readToken(s.TokenFile, ""); err != nil {
+		return service{}, fmt.Errorf("serve: %w", err)
 	}
 	site := web.New(store, o)
 	l, err := site.Listen(ctx)
