@@ -56,7 +56,6 @@ func notForUsers(packages []string) []string {
 			"github.com/chromedp",
 			"github.com/yuin/goldmark",
 			"github.com/santhosh-tekuri/jsonschema/v6",
-			"github.com/prometheus",
 			"go.uber.org/goleak",
 			"pgregory.net/rapid",
 			"honnef.co/go/tools",
