@@ -103,6 +103,7 @@ func TestRunLeavesBlackouts(t *testing.T) {
 	dir := t.TempDir()
 	config := fmt.Sprintf(`history: h.db
 jobs:
+  other: {targets: 127.96.2.1, port: 11998, timeout: 100ms, cooldown: 100ms, at: "04:00"}
   net: {targets: 127.96.1.0/25, port: %d, rate: 200, timeout: 200ms, cooldown: 100ms, at: "03:00", blackout: ["03:01-05:00"]}
 `, w.port)
 	clock := &clockwork{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
@@ -127,10 +128,13 @@ jobs:
 	if found, err := filepath.Glob(filepath.Join(dir, "h.db.runs", "*", checkpointGlob)); err != nil || len(found) != 1 {
 		t.Errorf("checkpoints: %v, %v", found, err)
 	}
+	// Meanwhile others have its place.
+	clock.set(due.Add(time.Hour))
+	s.await(due.Add(time.Hour))
 	clock.set(due.Add(2 * time.Hour))
 	run := s.await(due)
 	s.halt()
-	sweeps, _, err := s.store.Sweeps(context.Background(), "", "", history.Page{})
+	sweeps, _, err := s.store.Sweeps(context.Background(), "", "net", history.Page{})
 	if err != nil || run.Outcome != history.Complete || len(sweeps) != 1 || sweeps[0].Outcomes.Answered != 2 || sweeps[0].Status != exposure.Complete {
 		t.Errorf("%+v, %+v, %v", run, sweeps, err)
 	}
