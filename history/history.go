@@ -46,7 +46,7 @@ const (
 	Create               // it is made when it is not there
 )
 
-// ErrNewer: a newer memsweep wrote the file.
+// ErrNewer means that a newer memsweep wrote the file.
 var ErrNewer = errors.New("it was written by a newer memsweep")
 
 // Open opens the history at path. A file that is not one of ours, or that a newer
@@ -95,8 +95,8 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 	q := url.Values{
 		"mode": {mode},
 		"_pragma": {
-			"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
-			"trusted_schema(0)", "cell_size_check(1)",
+			"busy_timeout(60000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
+			"trusted_schema(0)", "cell_size_check(1)", "journal_size_limit(67108864)",
 		},
 		"_txlock": {"immediate"},
 	}

@@ -21,7 +21,8 @@ const (
 	maxLives       = 1000 // exposures: ports and vantages
 	maxHostChanges = 500
 	maxIntervals   = 1000    // of one exposure, the newest
-	maxFinding     = 8 << 20 // bytes of JSON
+	maxFinding     = 8 << 20  // bytes of JSON
+	maxFindings    = 32 << 20 // the same, of all together; what is beyond is not told
 )
 
 // Host is all that is known of an address. ErrNotFound: nothing.
@@ -40,9 +41,10 @@ func (s *Store) Host(ctx context.Context, ip netip.Addr) (Host, error) {
 		if err != nil {
 			return err
 		}
+		bodies := findings{known: map[int64]*exposure.Finding{}, left: maxFindings}
 		for _, id := range ids {
 			l := Life{Exposure: found[id]}
-			if err := tx.lived(ctx, &l); err != nil {
+			if err := tx.lived(ctx, &l, &bodies); err != nil {
 				return err
 			}
 			h.Exposures = append(h.Exposures, l)
@@ -79,8 +81,14 @@ func namesOf(lives []Life) (names []string) {
 	return slices.Compact(names)
 }
 
+// findings are those of one host that were read. One serves several endpoints.
+type findings struct {
+	known map[int64]*exposure.Finding
+	left  int // bytes of JSON
+}
+
 // lived adds the intervals of an exposure and the finding that shows it.
-func (tx reading) lived(ctx context.Context, l *Life) error {
+func (tx reading) lived(ctx context.Context, l *Life, bodies *findings) error {
 	l.Intervals = []life.Interval{}
 	err := tx.rows(ctx, "SELECT opened, fixed FROM interval WHERE exposure = ? ORDER BY opened DESC LIMIT ?", []any{l.ID, maxIntervals}, func(rows *sql.Rows) error {
 		var opened int64
@@ -93,21 +101,41 @@ func (tx reading) lived(ctx context.Context, l *Life) error {
 		return err
 	}
 	slices.Reverse(l.Intervals)
-	var body []byte
+	var id int64
 	var scan sql.NullString
-	err = tx.QueryRowContext(ctx, `SELECT f.body, s.scan FROM exposure e JOIN finding f ON f.id = e.finding
-		LEFT JOIN sweep s ON s.id = f.sweep WHERE e.id = ?`, l.ID).Scan(&body, &scan)
+	err = tx.QueryRowContext(ctx, `SELECT f.id, s.scan FROM exposure e JOIN finding f ON f.id = e.finding
+		LEFT JOIN sweep s ON s.id = f.sweep WHERE e.id = ?`, l.ID).Scan(&id, &scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // it was not kept
 	}
 	if err != nil {
 		return err
 	}
-	l.Finding, l.Evidence = &exposure.Finding{}, scan.String
-	if err := unpackJSON(body, maxFinding, l.Finding); err != nil {
-		return fmt.Errorf("finding of exposure %d: %w", l.ID, err)
+	l.Evidence = scan.String
+	l.Finding, err = tx.finding(ctx, id, bodies)
+	return err
+}
+
+// finding reads one, or finds it among those that were read; nil: there is no
+// room left for it.
+func (tx reading) finding(ctx context.Context, id int64, bodies *findings) (*exposure.Finding, error) {
+	if f, ok := bodies.known[id]; ok {
+		return f, nil
 	}
-	return nil
+	var body []byte
+	if err := tx.QueryRowContext(ctx, "SELECT body FROM finding WHERE id = ?", id).Scan(&body); err != nil {
+		return nil, err
+	}
+	size, err := s2.DecodedLen(body)
+	if err == nil && size <= maxFinding && size > bodies.left {
+		return nil, nil
+	}
+	f := &exposure.Finding{}
+	if err := unpackJSON(body, maxFinding, f); err != nil {
+		return nil, fmt.Errorf("finding %d: %w", id, err)
+	}
+	bodies.known[id], bodies.left = f, bodies.left-size
+	return f, err
 }
 
 // unpackJSON reads a column that holds JSON, packed (S2), of at most limit bytes.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"regexp"
@@ -46,7 +48,7 @@ func TestScripts(t *testing.T) {
 			}
 			return true, l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "shut": shut, "status": status, "fill": fill},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "shut": shut, "status": status, "fill": fill, "fetch": fetch},
 	})
 }
 
@@ -122,5 +124,36 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 			return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly)
 		})
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+}
+
+// fetch asks a server until it is there: `fetch STATUS URL FILE [HEADER:VALUE...]`
+// wants that status, and writes the body into FILE.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: fetch STATUS URL FILE [HEADER:VALUE...]")
+	}
+	r, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	for _, h := range args[3:] {
+		name, value, _ := strings.Cut(h, ":")
+		r.Header.Set(name, value)
+	}
+	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	var a *http.Response
+	for range 200 {
+		if a, err = client.Do(r); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Check(err)
+	defer a.Body.Close()
+	body, err := io.ReadAll(a.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o600))
+	if strconv.Itoa(a.StatusCode) != args[0] {
+		ts.Fatalf("%s: %s, want %s\n%s", args[1], a.Status, args[0], body)
 	}
 }

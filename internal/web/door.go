@@ -130,12 +130,21 @@ func (s *Site) admit(r *http.Request) error {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return errNoToken
 		}
-		return s.door.try(r.RemoteAddr, strings.TrimSpace(token))
+		return s.try(r, token)
 	}
 	if s.signedIn(r) {
 		return nil
 	}
 	return errNoToken
+}
+
+// try is for the operator to know of.
+func (s *Site) try(r *http.Request, token string) error {
+	err := s.door.try(r.RemoteAddr, strings.TrimSpace(token))
+	if err == errWrongToken {
+		s.note("a wrong token from %s", r.RemoteAddr)
+	}
+	return err
 }
 
 // signedIn says whether r comes with a session that can be ended.

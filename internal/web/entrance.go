@@ -46,7 +46,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return
 	}
-	if err := s.door.try(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
+	if err := s.try(r, r.PostForm.Get("token")); err != nil {
 		p := asProblem(err)
 		if p.Status == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "60")

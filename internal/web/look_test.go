@@ -31,12 +31,17 @@ func serveSite(t *testing.T, size pretend.Size, o Options) (address string, stor
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
+	return serveStore(t, store, o), store
+}
+
+func serveStore(t *testing.T, store *history.Store, o Options) (address string) {
+	t.Helper()
 	o.Listen, o.Log = "127.0.0.1:0", t.Output()
 	site := New(store, o)
 	server := httptest.NewServer(site)
 	t.Cleanup(server.Close)
 	t.Cleanup(site.Close)
-	return server.URL, store
+	return server.URL
 }
 
 // appearance is one way to look at a page.
@@ -181,7 +186,7 @@ const inspect = `(() => {
   const wide = [...document.body.querySelectorAll("*")].find(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre, .skip, .unseen, thead") && e.getClientRects().length);
   const unlabelled = [...document.querySelectorAll("table")].filter(e => !e.caption && !e.closest("[aria-label]"))
     .concat([...document.querySelectorAll("th")].filter(e => !e.scope))
-    .concat([...document.querySelectorAll("input:not([type=hidden]), select")].filter(e => !e.labels.length))
+    .concat([...document.querySelectorAll("input:not([type=hidden], [hidden]), select")].filter(e => !e.labels.length))
     .concat([...document.querySelectorAll("a, button")].filter(e => !(e.getAttribute("aria-label") || e.textContent).trim()))
     .concat([...document.querySelectorAll("[id]")].filter(e => document.querySelectorAll("#" + CSS.escape(e.id)).length > 1))
     .concat(order("h1, h2, h3, h4"))

@@ -30,10 +30,15 @@ type pages struct {
 	site  *Site
 	store *history.Store
 	now   func() time.Time
+
+	mu      sync.Mutex
+	unasked []history.Unasked // as of the pulse; it takes long to count
+	counted string            // the ID of that pulse
 }
 
-// look answers one page: what to show it with, or why not.
-type look func(*http.Request) (template string, page any, err error)
+// look answers one page: what to show it with, or why not. It is told the pulse
+// of before it asks, so that the script misses nothing that came since.
+type look func(*http.Request, history.Pulse) (template string, page any, err error)
 
 // pages adds the routes of the pages, and of what they load.
 func (s *Site) pages(mux *http.ServeMux) {
@@ -63,12 +68,13 @@ type frame struct {
 	SignOut bool
 	Alone   bool // nothing leads on from here: nobody signed in
 	Now     moment
+	Pulse   string // what the page knows, for the script
 }
 
-func (p *pages) frame(r *http.Request, at, title string) frame {
+func (p *pages) frame(r *http.Request, pulse history.Pulse, at, title string) frame {
 	return frame{
 		Title: title, At: at, Search: oneLine(r.URL.Query().Get("range")), Version: oneLine(p.site.options.Version),
-		SignOut: p.site.signedIn(r), Now: p.moment(p.now()),
+		SignOut: p.site.signedIn(r), Now: p.moment(p.now()), Pulse: pulse.ID(),
 	}
 }
 
@@ -94,7 +100,12 @@ func (p *pages) show(view string, parameters []string, l look) http.HandlerFunc 
 		if p.site.exported(w, r, view) {
 			return
 		}
-		name, page, err := l(r)
+		pulse, err := p.store.Pulse(r.Context())
+		if err != nil {
+			p.site.fail(w, r, err)
+			return
+		}
+		name, page, err := l(r, pulse)
 		if err != nil {
 			p.site.fail(w, r, err)
 			return
@@ -175,7 +186,7 @@ type signInPage struct {
 // the one before, "": nothing.
 func (s *Site) loginPage(w http.ResponseWriter, r *http.Request, status int, next, detail string) {
 	p := s.look()
-	f := p.frame(r, "", "Sign in")
+	f := p.frame(r, history.Pulse{}, "", "Sign in")
 	f.Alone = true
 	p.write(w, status, "login", signInPage{f, next, sentence(detail)})
 }
@@ -190,7 +201,7 @@ type problemPage struct {
 
 func (s *Site) errorPage(w http.ResponseWriter, r *http.Request, e *problem) {
 	p := s.look()
-	page := problemPage{p.frame(r, "", e.Title), e.Status, sentence(e.Detail), "/"}
+	page := problemPage{p.frame(r, history.Pulse{}, "", e.Title), e.Status, sentence(e.Detail), "/"}
 	page.Alone = s.admit(r) != nil
 	if e.Status == http.StatusBadRequest && r.URL.RawQuery != "" {
 		page.Back = r.URL.Path

@@ -83,7 +83,7 @@ func kindClass(k life.Kind) string {
 	return ""
 }
 
-func (p *pages) changes(r *http.Request) (string, any, error) {
+func (p *pages) changes(r *http.Request, pulse history.Pulse) (string, any, error) {
 	filter, err := changeFilterOf(r.URL.Query(), p.now())
 	if err != nil {
 		return "", nil, err
@@ -105,7 +105,7 @@ func (p *pages) changes(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	c := changesPage{
-		frame: p.frame(r, "/changes", "What changed"), Empty: len(overview.Vantages) == 0, Running: p.running(overview.Jobs),
+		frame: p.frame(r, pulse, "/changes", "What changed"), Empty: len(overview.Vantages) == 0, Running: p.running(pulse.Running),
 		Form: newFilterForm(r, vantagesOf(overview), owners, paramSince, paramUntil, paramKind, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport),
 		Days: p.days(list), Pager: newPager(r, next), Count: len(list),
 	}

@@ -190,7 +190,7 @@ func newPager(r *http.Request, next string) pager {
 		p.Next = linkWith(r, "after", next)
 	}
 	for _, format := range []entry{{"csv", "CSV"}, {"json", "JSON"}, {"markdown", "Markdown"}} {
-		p.Exports = append(p.Exports, entry{linkWith(r, "format", format.Path), format.Name})
+		p.Exports = append(p.Exports, entry{linkWith(r, "format", format.Path, "limit", ""), format.Name})
 	}
 	return p
 }

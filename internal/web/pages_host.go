@@ -63,7 +63,7 @@ type finding struct {
 	Does, Mend string
 }
 
-func (p *pages) host(r *http.Request) (string, any, error) {
+func (p *pages) host(r *http.Request, pulse history.Pulse) (string, any, error) {
 	ip, err := netip.ParseAddr(r.PathValue("ip"))
 	if err != nil || ip.Zone() != "" {
 		return "", nil, refused(http.StatusBadRequest, "write an address, as 192.0.2.7 or 2001:db8::7")
@@ -73,7 +73,7 @@ func (p *pages) host(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	page := hostPage{
-		frame: p.frame(r, "/", ip.Unmap().String()), IP: h.IP.String(), Names: lines(h.Names, 8), Cut: len(h.Changes) >= 500,
+		frame: p.frame(r, pulse, "/", ip.Unmap().String()), IP: h.IP.String(), Names: lines(h.Names, 8), Cut: len(h.Changes) >= 500,
 		Export: newPager(r, "").Exports,
 	}
 	page.Search = page.IP

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -23,10 +24,20 @@ func patienceWith(s *history.Sweep) time.Duration {
 }
 
 // warnings say in plain words what must not be taken for granted.
-func (p *pages) warnings(o history.Overview) []string {
+func (p *pages) warnings(ctx context.Context, pulse history.Pulse, o history.Overview) ([]string, error) {
+	unasked, err := p.notRescanned(ctx, pulse)
+	if err != nil {
+		return nil, err
+	}
 	var list []string
 	for _, v := range o.Vantages {
 		list = append(list, p.vantageWarnings(v)...)
+		for _, u := range unasked {
+			if u.Vantage == v.Vantage.Name {
+				list = append(list, fmt.Sprintf("%s seen from %s %s not rescanned by its newest sweep, the longest since %s: open as far as is known.",
+					plural(u.Count, "exposure"), oneLine(u.Vantage), wasWere(u.Count), p.moment(u.Since).Text))
+			}
+		}
 	}
 	for _, j := range o.Jobs {
 		if j.Last == nil {
@@ -36,7 +47,28 @@ func (p *pages) warnings(o history.Overview) []string {
 			list = append(list, text)
 		}
 	}
-	return list
+	return list, nil
+}
+
+func wasWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+// notRescanned counts anew only when something was imported.
+func (p *pages) notRescanned(ctx context.Context, pulse history.Pulse) ([]history.Unasked, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.counted == pulse.ID() {
+		return p.unasked, nil
+	}
+	list, err := p.store.Unasked(ctx)
+	if err == nil {
+		p.unasked, p.counted = list, pulse.ID()
+	}
+	return list, err
 }
 
 func (p *pages) vantageWarnings(v history.VantageState) (list []string) {

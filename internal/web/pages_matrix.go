@@ -38,7 +38,7 @@ type cell struct {
 	At      moment // since when it is open, or fixed
 }
 
-func (p *pages) matrix(r *http.Request) (string, any, error) {
+func (p *pages) matrix(r *http.Request, pulse history.Pulse) (string, any, error) {
 	filter, err := filterOf(r.URL.Query())
 	if err != nil {
 		return "", nil, err
@@ -56,7 +56,7 @@ func (p *pages) matrix(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	view := matrixPage{
-		frame: p.frame(r, "/matrix", "From where can it be reached?"), Empty: len(m.Vantages) == 0,
+		frame: p.frame(r, pulse, "/matrix", "From where can it be reached?"), Empty: len(m.Vantages) == 0,
 		Form: newFilterForm(r, nil, owners, paramSeverity, paramOnly, paramOwner, paramVerdict, paramTransport, paramState), Pager: newPager(r, next),
 	}
 	for _, v := range m.Vantages {

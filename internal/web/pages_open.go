@@ -79,7 +79,7 @@ type jobLine struct {
 	Complete *runLine
 }
 
-func (p *pages) open(r *http.Request) (string, any, error) {
+func (p *pages) open(r *http.Request, pulse history.Pulse) (string, any, error) {
 	filter, err := filterOf(r.URL.Query())
 	if err != nil {
 		return "", nil, err
@@ -100,15 +100,21 @@ func (p *pages) open(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return "open", p.newOpenPage(r, overview, list, next, owners), nil
+	warnings, err := p.warnings(r.Context(), pulse, overview)
+	if err != nil {
+		return "", nil, err
+	}
+	view := p.newOpenPage(r, pulse, overview, list, next, owners)
+	view.Warnings = warnings
+	return "open", view, nil
 }
 
-func (p *pages) newOpenPage(r *http.Request, o history.Overview, list []history.Exposure, next string, owners []string) openPage {
+func (p *pages) newOpenPage(r *http.Request, pulse history.Pulse, o history.Overview, list []history.Exposure, next string, owners []string) openPage {
 	page := openPage{
-		frame: p.frame(r, "/", "Open now"), Empty: len(o.Vantages) == 0 && len(o.Jobs) == 0, Headline: headline(o), Open: o.Open,
-		Oldest: p.maybe(o.Oldest), Changed: countWords(o.Changed), Warnings: p.warnings(o), Tiles: tiles(r, o.Severities),
+		frame: p.frame(r, pulse, "/", "Open now"), Empty: len(o.Vantages) == 0 && len(o.Jobs) == 0, Headline: headline(o), Open: o.Open,
+		Oldest: p.maybe(o.Oldest), Changed: countWords(o.Changed), Tiles: tiles(r, o.Severities),
 		Form:  newFilterForm(r, vantagesOf(o), owners, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport, paramState),
-		Pager: newPager(r, next), Running: p.running(o.Jobs),
+		Pager: newPager(r, next), Running: p.running(pulse.Running),
 	}
 	page.Filtered, page.FixedToo = len(page.Form.Active) > 0 || r.URL.Query().Get("after") != "", r.URL.Query().Get(paramState) != "" && r.URL.Query().Get(paramState) != string(history.OnlyOpen)
 	page.Caption = "What is open, worst first, then by how long"

@@ -64,12 +64,10 @@ func (p *pages) maybeRun(run *history.Run) *runLine {
 }
 
 // running lists the runs that are under way.
-func (p *pages) running(jobs []history.JobState) []runLine {
+func (p *pages) running(runs []history.Run) []runLine {
 	var list []runLine
-	for _, j := range jobs {
-		if j.Last != nil && j.Last.Outcome == history.Running {
-			list = append(list, p.newRunLine(j.Last))
-		}
+	for i := range runs {
+		list = append(list, p.newRunLine(&runs[i]))
 	}
 	return list
 }
@@ -90,7 +88,7 @@ type sweepsPage struct {
 // runsShown is how many runs stand beside the sweeps.
 const runsShown = 20
 
-func (p *pages) sweeps(r *http.Request) (string, any, error) {
+func (p *pages) sweeps(r *http.Request, pulse history.Pulse) (string, any, error) {
 	page, err := pageOf(r.URL.Query())
 	if err != nil {
 		return "", nil, err
@@ -108,8 +106,12 @@ func (p *pages) sweeps(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	warnings, err := p.warnings(r.Context(), pulse, overview)
+	if err != nil {
+		return "", nil, err
+	}
 	s := sweepsPage{
-		frame: p.frame(r, "/sweeps", "Sweeps"), Warnings: p.warnings(overview), Running: p.running(overview.Jobs),
+		frame: p.frame(r, pulse, "/sweeps", "Sweeps"), Warnings: warnings, Running: p.running(pulse.Running),
 		Form: newFilterForm(r, vantagesOf(overview), nil, paramVantage), Pager: newPager(r, next),
 		Empty: len(overview.Vantages) == 0 && len(overview.Jobs) == 0,
 	}
@@ -162,7 +164,7 @@ func (s sweepPage) Table() changeTable {
 // changesShown is how many changes the page of a sweep lists.
 const changesShown = 100
 
-func (p *pages) sweep(r *http.Request) (string, any, error) {
+func (p *pages) sweep(r *http.Request, pulse history.Pulse) (string, any, error) {
 	s, err := p.store.Sweep(r.Context(), r.PathValue("scan"))
 	if err != nil {
 		return "", nil, err
@@ -172,7 +174,7 @@ func (p *pages) sweep(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	page := sweepPage{frame: p.frame(r, "/sweeps", "Sweep of "+p.moment(s.Started).Text), Sweep: p.newSweepLine(&s), Facts: sweepFacts(p, &s)}
+	page := sweepPage{frame: p.frame(r, pulse, "/sweeps", "Sweep of "+p.moment(s.Started).Text), Sweep: p.newSweepLine(&s), Facts: sweepFacts(p, &s)}
 	for i := range list {
 		if list[i].Scan == s.Scan {
 			page.Changes = append(page.Changes, p.newChangeLine(&list[i]))

@@ -54,7 +54,7 @@ type tick struct {
 // trendPoints is how many steps the picture has, at most.
 const trendPoints = 120
 
-func (p *pages) trend(r *http.Request) (string, any, error) {
+func (p *pages) trend(r *http.Request, pulse history.Pulse) (string, any, error) {
 	q := &parameters{values: r.URL.Query()}
 	vantage, since, until := q.one(paramVantage), q.moment(paramSince, p.now()), q.moment(paramUntil, p.now())
 	if q.wrong != nil {
@@ -69,7 +69,7 @@ func (p *pages) trend(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	page := trendPage{
-		frame: p.frame(r, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
+		frame: p.frame(r, pulse, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
 	}
 	page.Form.Ranges = false
 	for _, s := range exposure.Severities() {

@@ -195,16 +195,6 @@ func (p *parameters) count(name string, most int) int {
 	return n
 }
 
-// nextLink is the address of the same list from a cursor on; "": it has ended.
-func nextLink(u *url.URL, cursor string) string {
-	if cursor == "" {
-		return ""
-	}
-	q := u.Query()
-	q.Set("after", cursor)
-	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: q.Encode()}).String()
-}
-
 // known refuses parameters that the route does not have: a filter with a typing
 // error would show everything.
 func known(q url.Values, names ...string) error {

@@ -109,7 +109,7 @@ func TestSigningIn(t *testing.T) {
 	at := "http://" + served(t, pretended(t, pretend.Size{}), Options{Token: []byte(secret)})
 	form := func(token, next string) string { return url.Values{"token": {token}, "next": {next}}.Encode() }
 	kind := []string{"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin", "Origin", "null"}
-	if a, body := do(t, "POST", at+"/login", form("wrong", "/"), kind...); a.StatusCode != 401 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(body, "this is not the token") {
+	if a, body := do(t, "POST", at+"/login", form("wrong", "/"), kind...); a.StatusCode != 401 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(strings.ToLower(body), "this is not the token") {
 		t.Errorf("a wrong token: %s %v", a.Status, a.Header)
 	}
 	if a, _ := do(t, "POST", at+"/login", form(secret, strings.Repeat("x", maxForm)), kind...); a.StatusCode != 400 {

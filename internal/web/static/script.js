@@ -94,12 +94,12 @@
     again.href = location.href;
     news.append("A sweep was imported: there may be something new. ", again);
   };
-  let stream, known, told = "";
+  let stream, known = running.dataset.pulse, told = "";
   const listen = () => {
     if (document.hidden || stream) return;
     stream = new EventSource("/api/v1/events");
     stream.addEventListener("progress", e => {
-      if (known !== undefined && e.lastEventId !== known) changed();
+      if (e.lastEventId !== known) changed();
       known = e.lastEventId;
       const list = JSON.parse(e.data).running;
       show(list);

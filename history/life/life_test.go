@@ -1,0 +1,170 @@
+package life
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/memsweep/memsweep/exposure"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+var dayOne = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+func drawSeen(t *rapid.T) *Seen {
+	s := &Seen{Detail: Detail{
+		State: exposure.Open, Verdict: exposure.OpenTCP, Service: rapid.SampledFrom([]string{"memcached", ""}).Draw(t, "service"),
+		Severity:  rapid.SampledFrom(exposure.Severities()).Draw(t, "severity"),
+		Auth:      rapid.SampledFrom([]exposure.Auth{exposure.AuthNone, exposure.AuthSASL, exposure.AuthUnknown}).Draw(t, "auth"),
+		Justified: rapid.Bool().Draw(t, "justified"), Owner: rapid.SampledFrom([]string{"", "Ada"}).Draw(t, "owner"),
+	}}
+	if rapid.Bool().Draw(t, "version known") {
+		s.Version = ptr(rapid.SampledFrom([]string{"1.6.18", "1.6.39"}).Draw(t, "version"))
+	}
+	if rapid.Bool().Draw(t, "measured") {
+		s.BAF = ptr(rapid.SampledFrom([]float64{10, 12, 16, 25}).Draw(t, "baf"))
+	}
+	return s
+}
+
+func drawFacts(t *rapid.T) (list []Fact) {
+	for i := range rapid.IntRange(0, 20).Draw(t, "facts") {
+		f := Fact{At: dayOne.Add(time.Duration(i) * time.Hour)}
+		if rapid.IntRange(0, 2).Draw(t, "answered") > 0 {
+			f.Seen = drawSeen(t)
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// TestLivesHoldTogether: whatever the facts, the events tell the life, nothing is
+// fixed before it was asked definitively as often as its transport demands, and
+// a life that was stored goes on as if it had not been.
+func TestLivesHoldTogether(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		transport := rapid.SampledFrom([]exposure.Transport{exposure.TCP, exposure.UDP}).Draw(t, "transport")
+		facts := drawFacts(t)
+		l, events, intervals := Fold(transport, facts)
+		again, _, _ := Fold(transport, facts)
+		if diff := cmp.Diff(l, again); diff != "" {
+			t.Fatal(diff)
+		}
+		open, missed, answers := false, 0, 0
+		for i, f := range facts {
+			if f.Seen != nil {
+				missed, answers = 0, answers+1
+			} else {
+				missed++
+			}
+			e := events[i]
+			switch {
+			case e == nil:
+				if f.Seen != nil && !open {
+					t.Fatalf("fact %d: it answers, was not open, and nobody is told", i)
+				}
+				continue
+			case e.Kind == New:
+				if open || e.Was != nil || e.Now == nil || e.Again != (answers > 1) {
+					t.Fatalf("fact %d: %+v", i, e)
+				}
+				open = true
+			case e.Kind == Fixed:
+				if !open || e.Now != nil || f.Seen != nil || missed != map[exposure.Transport]int{exposure.TCP: 1, exposure.UDP: 2}[transport] {
+					t.Fatalf("fact %d: fixed after %d definitive asks without an answer: %+v", i, missed, e)
+				}
+				open = false
+			default:
+				if !open || e.Was == nil || e.Now == nil || f.Seen == nil {
+					t.Fatalf("fact %d: %+v", i, e)
+				}
+			}
+		}
+		if l.Open() != open || l.Exists() != (answers > 0) || (answers > 0 && l.Misses != missed) {
+			t.Fatalf("open %v, %d answers, %d missed: %+v", open, answers, missed, l)
+		}
+		for i, x := range intervals {
+			last := i == len(intervals)-1
+			if (x.Fixed == nil) != (last && open) || i > 0 && !intervals[i-1].Fixed.Before(x.Opened) {
+				t.Fatalf("interval %d of %v", i, intervals)
+			}
+		}
+		if len(intervals) > 0 && !intervals[len(intervals)-1].Opened.Equal(l.Since) {
+			t.Fatalf("since %s, intervals %v", l.Since, intervals)
+		}
+		if cut := rapid.IntRange(0, len(facts)).Draw(t, "stored after"); len(facts) > 0 {
+			part, _, _ := Fold(transport, facts[:cut])
+			for _, f := range facts[cut:] {
+				part.Step(transport, f)
+			}
+			if diff := cmp.Diff(l, part); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+	})
+}
+
+// TestRule is the rule in examples.
+func TestRule(t *testing.T) {
+	t.Parallel()
+	plain := Seen{Detail: Detail{State: exposure.Open, Verdict: exposure.OpenTCP, Severity: exposure.High, Auth: exposure.AuthNone, Service: "memcached", Version: ptr("1.6.18")}, BAF: ptr(100.0)}
+	for name, tt := range map[string]struct {
+		change func(*Seen)
+		want   Kind
+		back   Kind
+	}{
+		"nothing":                       {func(*Seen) {}, Still, Still},
+		"a severity":                    {func(s *Seen) { s.Severity = exposure.Critical }, Worse, Better},
+		"credentials":                   {func(s *Seen) { s.Auth = exposure.AuthSASL }, Better, Worse},
+		"credentials, and louder":       {func(s *Seen) { s.Auth, s.BAF = exposure.AuthSASL, ptr(900.0) }, Better, Worse},
+		"credentials not known":         {func(s *Seen) { s.Auth = exposure.AuthUnknown }, Still, Still},
+		"a little louder":               {func(s *Seen) { s.BAF = ptr(149.9) }, Still, Still},
+		"half as loud again":            {func(s *Seen) { s.BAF = ptr(150.0) }, Worse, Better},
+		"not measured":                  {func(s *Seen) { s.BAF = nil }, Still, Still},
+		"another version":               {func(s *Seen) { s.Version = ptr("1.6.39") }, Changed, Changed},
+		"no version":                    {func(s *Seen) { s.Version = nil }, Still, Still},
+		"TLS":                           {func(s *Seen) { s.TLS = true }, Changed, Changed},
+		"a proxy":                       {func(s *Seen) { s.Product = "mcrouter" }, Changed, Changed},
+		"another owner":                 {func(s *Seen) { s.Owner = "Ada" }, Still, Still},
+		"justified":                     {func(s *Seen) { s.Justified = true }, Changed, Changed},
+		"justified, and so better":      {func(s *Seen) { s.Justified, s.Severity = true, exposure.Info }, Better, Worse},
+		"severity before amplification": {func(s *Seen) { s.Severity, s.BAF = exposure.Low, ptr(900.0) }, Better, Worse},
+	} {
+		other := plain
+		tt.change(&other)
+		if got := judge(plain, other); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+		if got := judge(other, plain); got != tt.back {
+			t.Errorf("%s, back: %s, want %s", name, got, tt.back)
+		}
+	}
+}
+
+// TestSlowGrowthIsTold once it comes to much, and what was not measured in between
+// hides nothing.
+func TestSlowGrowthIsTold(t *testing.T) {
+	t.Parallel()
+	var l Life
+	var said []string
+	for i, baf := range []float64{100, 120, 0, 140, 155, 160, 0, 90} {
+		s := Seen{Detail: Detail{State: exposure.Open, Verdict: exposure.Reflector, Severity: exposure.Critical, Service: "memcached"}}
+		if baf > 0 {
+			s.BAF, s.Version = &baf, ptr("1")
+		}
+		if i == 7 {
+			s.Version = ptr("2")
+		}
+		if e := l.Step(exposure.UDP, Fact{dayOne.Add(time.Duration(i) * time.Hour), &s}); e != nil {
+			said = append(said, fmt.Sprint(i, e.Kind))
+		}
+	}
+	if diff := cmp.Diff([]string{"0new", "4worse", "7better"}, said); diff != "" {
+		t.Error(diff)
+	}
+}
