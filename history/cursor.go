@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// ErrCursor: Page.After is not what the same list gave as next.
+// ErrCursor says that Page.After is not what the same list gave as next.
 var ErrCursor = errors.New("this is not a cursor that the same list gave: begin again without one")
 
 // The limits of a Page.

@@ -13,7 +13,7 @@ import (
 // MaxRanges is how many ranges a Filter may have: each is asked of every row.
 const MaxRanges = 100
 
-// ErrRanges: a Filter has more ranges than MaxRanges.
+// ErrRanges says that a Filter has more ranges than MaxRanges.
 var ErrRanges = fmt.Errorf("more than %d ranges: ask in several parts", MaxRanges)
 
 // few is how many exposures may be looked at one by one rather than in the

@@ -66,8 +66,8 @@ func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 			c.and("e.open = ? AND e.urgency BETWEEN ? AND ?", open, least, most)
 			from := "exposure e INDEXED BY exposure_by_urgency"
 			if one {
-				from = "exposure e"
-				c.and("e.id IN (SELECT value FROM json_each(?))", idList(ids))
+				from = "json_each(?) j CROSS JOIN exposure e ON e.id = j.value"
+				c.args = append([]any{idList(ids)}, c.args...)
 			}
 			var part int
 			if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+from+" WHERE "+c.text, c.args...).Scan(&part); err != nil {
@@ -145,7 +145,7 @@ func (f Filter) walked(ctx context.Context, tx reading, open int, after *place, 
 // sorted looks at a few one by one.
 func (f Filter) sorted(ctx context.Context, tx reading, ids []int64, open int, after *place, limit int) ([]urgent, error) {
 	least, most := f.urgencies()
-	c := condition{"e.id IN (SELECT value FROM json_each(?)) AND e.open = ? AND e.urgency BETWEEN ? AND ?", []any{idList(ids), open, least, most}}
+	c := condition{"e.open = ? AND e.urgency BETWEEN ? AND ?", []any{idList(ids), open, least, most}}
 	if after != nil {
 		c.and("(e.urgency < ? OR e.urgency = ? AND (e.since > ? OR e.since = ? AND e.id > ?))",
 			after[0], after[0], after[1], after[1], after[2])
@@ -155,7 +155,7 @@ func (f Filter) sorted(ctx context.Context, tx reading, ids []int64, open int, a
 		return nil, err
 	}
 	c.and(demanded.or1(), demanded.args...)
-	return tx.urgents(ctx, "SELECT e.urgency, e.since, e.id FROM exposure e WHERE "+c.text+
+	return tx.urgents(ctx, "SELECT e.urgency, e.since, e.id FROM json_each(?) j CROSS JOIN exposure e ON e.id = j.value WHERE "+c.text+
 		" ORDER BY e.urgency DESC, e.since, e.id LIMIT ?", append(c.args, limit))
 }
 

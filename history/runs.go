@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -212,43 +211,32 @@ func (s *Store) Unfinished(ctx context.Context) ([]Run, error) {
 	return s.queryRuns(ctx, runSelect+" WHERE outcome = ? ORDER BY due, id", Running)
 }
 
+// listRuns marks the cursors of Runs.
+const listRuns = 'r'
+
 // Runs lists runs, the newest first, of one job, "": of all.
 func (s *Store) Runs(ctx context.Context, job string, p Page) (list []Run, next string, err error) {
-	limit := p.Limit
-	if limit <= 0 {
-		limit = 100
+	after, err := p.after(listRuns)
+	if err != nil {
+		return nil, "", fmt.Errorf("runs: %w", err)
 	}
-	where, args := []string{"TRUE"}, []any{}
+	c := condition{text: "TRUE"}
 	if job != "" {
-		where, args = append(where, "job = ?"), append(args, job)
+		c.and("job = ?", job)
 	}
-	if p.After != "" {
-		due, id, err := parseRunCursor(p.After)
-		if err != nil {
-			return nil, "", err
-		}
-		where, args = append(where, "(due, id) < (?, ?)"), append(args, due, id)
+	if after != nil {
+		c.and("(due, id) < (?, ?)", after[0], after[1])
 	}
-	list, err = s.queryRuns(ctx, runSelect+" WHERE "+strings.Join(where, " AND ")+" ORDER BY due DESC, id DESC LIMIT ?", append(args, limit+1)...)
+	list, err = s.queryRuns(ctx, runSelect+" WHERE "+c.text+" ORDER BY due DESC, id DESC LIMIT ?", append(c.args, p.limit()+1)...)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(list) > limit {
-		list = list[:limit]
-		last := list[limit-1]
-		next = fmt.Sprintf("%d.%d", last.Due.UnixMicro(), last.ID)
+	if len(list) > p.limit() {
+		list = list[:p.limit()]
+		last := list[len(list)-1]
+		next = place{last.Due.UnixMicro(), last.ID}.cursor(listRuns)
 	}
 	return list, next, nil
-}
-
-func parseRunCursor(text string) (due, id int64, err error) {
-	before, after, ok := strings.Cut(text, ".")
-	due, errDue := strconv.ParseInt(before, 10, 64)
-	id, errID := strconv.ParseInt(after, 10, 64)
-	if !ok || errDue != nil || errID != nil {
-		return 0, 0, fmt.Errorf("runs: cursor %.40q: write what the page before gave as next", text)
-	}
-	return due, id, nil
 }
 
 const runSelect = "SELECT id, job, due, started, finished, outcome, coalesce(scan, ''), problem, progress FROM run"

@@ -151,6 +151,8 @@ CREATE TABLE run (
 	UNIQUE (job, due)
 ) STRICT;
 CREATE INDEX run_in_order ON run (job, due DESC);
+CREATE INDEX run_by_due ON run (due, id);
+CREATE INDEX run_under_way ON run (id) WHERE outcome = 'running';
 
 -- Everything that may have to be told, in the order in which it became known.
 -- AUTOINCREMENT: an ID is never given twice, so that "what is after 17" is safe.

@@ -52,8 +52,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		OnUsageError:   onUsageError,
 		Action:         noCommand,
 		Commands: []*cli.Command{
-			scanCommand(), demoCommand(), convertCommand(), compareCommand(), auditCommand(), fixCommand(), scopeCommand(), policyCommand(), notifyCommand(),
-			runCommand(), doctorCommand(), probesCommand(), schemaCommand(), completionCommand(), manCommand(),
+			scanCommand(), demoCommand(), convertCommand(), compareCommand(), diffCommand(), historyCommand(), auditCommand(), fixCommand(), scopeCommand(), policyCommand(),
+			runCommand(), serveCommand(), notifyCommand(), doctorCommand(), probesCommand(), schemaCommand(), completionCommand(), manCommand(),
 		},
 	}
 	for _, c := range app.Commands {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,38 +17,12 @@ func matrixKinds() kinds {
 	return k
 }
 
-// writeMatrix writes every document. One that cannot be written does not stop
-// the others.
 func writeMatrix(c *cli.Context, list []destination, m matrix.Matrix) error {
-	failed := false
-	for _, d := range list {
-		if err := d.writeMatrix(c, m); err != nil {
-			say(c.App.ErrWriter, "the %s comparison to %s was not written: %v", d.Format, d.place(), err)
-			failed = true
+	return writeDocuments(c, list, "comparison", func(d destination, w io.Writer) error {
+		format, err := report.MatrixFormatByName(d.Format)
+		if err != nil {
+			return err
 		}
-	}
-	if failed {
-		return &exit{code: exitOutput}
-	}
-	return nil
-}
-
-func (d destination) writeMatrix(c *cli.Context, m matrix.Matrix) error {
-	format, err := report.MatrixFormatByName(d.Format)
-	if err != nil {
-		return err
-	}
-	tool := report.Tool{Name: "memsweep", Version: versionText()}
-	if d.Path == "" {
-		return format.Write(c.App.Writer, tool, m, d.options(c))
-	}
-	f, err := report.Create(d.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if err := format.Write(f, tool, m, d.options(c)); err != nil {
-		return fmt.Errorf("write %s: %w", d.Path, err)
-	}
-	return f.Commit()
+		return format.Write(w, tool(), m, d.options(c))
+	})
 }

@@ -84,8 +84,10 @@ func (r *sweepRun) giveUpPrivileges(c *cli.Context) error {
 			write = append(write, filepath.Dir(d.Path))
 		}
 	}
-	if path := c.String("pcap"); path != "" {
-		write = append(write, filepath.Dir(path))
+	for _, path := range []string{c.String("pcap"), r.setup.History} {
+		if path != "" {
+			write = append(write, filepath.Dir(path)) // SQLite's -wal and -shm stand beside a history
+		}
 	}
 	level, err := privilege.Confine(nil, write)
 	if err != nil {

@@ -67,6 +67,7 @@ func scanFlags() []cli.Flag {
 		formatFlag(),
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: outputCategory, Usage: "write the report to `FILE`, in the format of its ending or of --format"},
 		&cli.StringSliceFlag{Name: "out", Category: outputCategory, Usage: "also write `FORMAT=FILE` (may be repeated)"},
+		&cli.StringFlag{Name: "history", Category: outputCategory, Usage: "also take the sweep into the history in `FILE`; it is made when it is not there"},
 		policyFlag(),
 		&cli.StringFlag{Name: "fail-on", Value: string(exposure.Low), Category: outputCategory, Usage: "exit 1 for findings of `SEVERITY` or worse: critical, high, medium, low, info, or never"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputCategory, Usage: "no progress, and no table beside -o"},

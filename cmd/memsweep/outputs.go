@@ -108,8 +108,10 @@ type outputs struct{ list []*output }
 type output struct {
 	destination
 	writer report.Writer
-	file   *report.File // nil: stdout
+	file   *report.File // nil: stdout, or no document
 	err    error
+
+	release func() // of what is no document; nil: there is nothing to release
 }
 
 // openOutputs creates every document, so that a bad path is known before
@@ -212,6 +214,9 @@ func (o *outputs) abort() {
 		if out.file != nil {
 			out.file.Abort()
 		}
+		if out.release != nil {
+			out.release()
+		}
 	}
 }
 
@@ -231,7 +236,10 @@ func (o *outputs) discarded(c *cli.Context) bool {
 func (o *outputs) failures() error {
 	var all []error
 	for _, out := range o.list {
-		if out.err != nil {
+		switch {
+		case out.err != nil && out.Format == historyFormat:
+			all = append(all, out.unrecorded())
+		case out.err != nil:
 			all = append(all, fmt.Errorf("the %s report to %s was not written: %w", out.Format, out.place(), out.err))
 		}
 	}

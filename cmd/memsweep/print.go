@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/memsweep/memsweep/history/digest"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/report"
 )
@@ -37,8 +38,8 @@ func listProbes(c *cli.Context) error {
 func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "schema",
-		Usage:     "print the JSON Schema of the json report, or of a comparison",
-		ArgsUsage: "[compare]",
+		Usage:     "print the JSON Schema of the json report, of a comparison, or of diff and history",
+		ArgsUsage: "[compare|history]",
 		Action: func(c *cli.Context) error {
 			text := report.Schema()
 			switch what := c.Args().First(); {
@@ -46,8 +47,10 @@ func schemaCommand() *cli.Command {
 				return usagef("schema: unexpected argument %q", c.Args().Get(1))
 			case what == "compare":
 				text = report.MatrixSchema()
+			case what == "history":
+				text = digest.Schema()
 			case what != "":
-				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison", what)
+				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema history` for diff and history", what)
 			}
 			_, err := c.App.Writer.Write(text)
 			return written(err)

@@ -83,13 +83,14 @@ type setup struct {
 	Vantage exposure.Vantage `json:"vantage"`
 	Outputs []destination    `json:"outputs"`
 	FailOn  string           `json:"fail_on"`
-	Policy  *report.Policy   `json:"policy,omitempty"` // nil: none
+	Policy  *report.Policy   `json:"policy,omitempty"`  // nil: none
+	History string           `json:"history,omitempty"` // "": none
 }
 
 // newRun prepares everything, so that what cannot work is known before
 // anything is sent. What it returns with an error still has to be closed.
 func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
-	run = &sweepRun{request: r, names: namesByAddress(r.plan)}
+	run = &sweepRun{request: r, names: namesByAddress(r.plan), outputs: &outputs{}}
 	if run.progress, err = progressForm(c); err != nil {
 		return run, err
 	}
@@ -119,6 +120,13 @@ func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 	if err != nil {
 		return run, err
 	}
+	if path := run.setup.History; path != "" {
+		recorder, err := openRecorder(c, path)
+		if err != nil {
+			return run, fmt.Errorf("--history: %w", err)
+		}
+		run.outputs.list = append(run.outputs.list, recorder)
+	}
 	run.sweep, err = scanner.New(r.plan, scanner.Options{
 		ID: id, Scope: r.scope, Resume: r.resume, Narrow: r.narrow,
 		Emit: run.emit, Save: run.save, Extra: extra, From: run.from, Engine: engine,
@@ -132,9 +140,11 @@ func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 			return run, err
 		}
 	}
-	if run.outputs, err = openOutputs(c, run.setup.Outputs); err != nil {
+	outputs, err := openOutputs(c, run.setup.Outputs)
+	if err != nil {
 		return run, err
 	}
+	run.outputs.list = append(run.outputs.list, outputs.list...)
 	return run, nil
 }
 
@@ -143,9 +153,7 @@ func (r *sweepRun) close() {
 	if r.sweep != nil {
 		r.sweep.Close() // what matters was reported
 	}
-	if r.outputs != nil {
-		r.outputs.abort()
-	}
+	r.outputs.abort()
 	if r.pcap != nil {
 		r.pcap.Abort()
 	}
@@ -168,6 +176,12 @@ func readSetup(c *cli.Context, resume *scanner.Checkpoint) (setup, error) {
 		}
 	case c.Bool("quiet") && anyFile(s.Outputs):
 		s.Outputs = slices.DeleteFunc(s.Outputs, func(d destination) bool { return d.Path == "" })
+	}
+	if resume == nil || c.IsSet("history") {
+		s.History = c.String("history")
+	}
+	if err := s.checkHistory(); err != nil {
+		return s, err
 	}
 	if resume == nil || c.IsSet("fail-on") {
 		s.FailOn = c.String("fail-on")

@@ -18,6 +18,8 @@ type service struct {
 	run func(ctx context.Context) error
 	// reload takes over another configuration; nil: it needs a new start.
 	reload func(*schedule.Config)
+	// drop gives back what was opened for a service that is not run.
+	drop func()
 }
 
 // services are those that go on.
@@ -35,25 +37,13 @@ type services struct {
 func startServices(ctx context.Context, config *schedule.Config, store *history.Store, log *slog.Logger) (*services, error) {
 	s := &services{}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx)) // they outlive the last run, and tell of it
-	list, err := openServices(config, store, log)
+	list, err := openServices(ctx, config, store, log)
 	if err != nil {
 		s.cancel()
 		return nil, err
 	}
 	s.list = list
 	return s, nil
-}
-
-// openServices is where the page, the metrics and the notifications are plugged in.
-func openServices(config *schedule.Config, store *history.Store, log *slog.Logger) (list []service, err error) {
-	if config.Metrics != nil {
-		one, err := openMetrics(config, store, log)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, nil
 }
 
 // watch starts them; failed is called when one ends before its time.

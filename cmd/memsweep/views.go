@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,13 +29,11 @@ func readSources(c *cli.Context) ([]source, error) {
 		list = append(list, source{path: path})
 	}
 	for _, text := range c.StringSlice("vantage") {
-		place, path, _ := strings.Cut(text, "=")
-		name, trust, _ := strings.Cut(place, ":")
-		t, err := exposure.ParseTrust(trust)
-		if name == "" || path == "" || err != nil {
-			return nil, fmt.Errorf("--vantage %q: write NAME:TRUST=FILE, for example dmz:semi-trusted=nmap.xml", text)
+		s, err := parseForeign(text)
+		if err != nil {
+			return nil, err
 		}
-		list = append(list, source{path, exposure.Vantage{Name: name, Trust: t}})
+		list = append(list, s)
 	}
 	if len(list) == 0 {
 		return nil, errors.New("compare: write one report or more: `memsweep compare inside.json outside.json`")

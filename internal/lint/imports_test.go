@@ -56,8 +56,9 @@ var layers = map[string]layer{
 		others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"},
 	},
 	"internal/pretend": {own: []string{"exposure", "history"}, others: []string{"modernc.org/sqlite", "github.com/klauspost/compress"}},
+	"history/digest":   {own: []string{"exposure", "history", "history/life", "report"}, not: pure},
 	"internal/schedule": {
-		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "probes", "report", "scanner", "targets"},
+		own:    []string{"exposure", "exposure/policy", "history", "internal/handwritten", "internal/notify", "probes", "report", "scanner", "targets"},
 		others: []string{"github.com/netresearch/go-cron", "go.yaml.in/yaml/v3", "golang.org/x/sys"},
 	},
 	"internal/notify": {
@@ -65,11 +66,11 @@ var layers = map[string]layer{
 		others: []string{"github.com/wneessen/go-mail", "go.yaml.in/yaml/v3"},
 	},
 	"internal/metrics": {own: []string{"exposure", "history", "history/life"}, others: []string{"github.com/prometheus/client_golang"}},
-	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "report"}, others: []string{"golang.org/x/time"}},
+	"internal/web":     {own: []string{"exposure", "exposure/matrix", "history", "history/life", "report"}},
 
 	"internal/handwritten": {others: []string{"go.yaml.in/yaml/v3"}},
 	"cmd/memsweep": {
-		own:    []string{"exposure", "exposure/matrix", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/asked", "internal/audit", "internal/memtest", "internal/privilege", "history", "history/life", "internal/schedule", "internal/notify", "internal/metrics", "internal/web", "internal/handwritten"},
+		own:    []string{"exposure", "exposure/matrix", "exposure/policy", "targets", "probes", "scanner", "scanner/raw", "report", "internal/asked", "internal/audit", "internal/memtest", "internal/privilege", "history", "history/digest", "history/life", "internal/schedule", "internal/notify", "internal/metrics", "internal/web", "internal/handwritten"},
 		others: []string{"github.com/urfave/cli/v2", "golang.org/x/sys", "golang.org/x/term"},
 		not:    []string{"testing"},
 	},

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/memsweep/memsweep/internal/handwritten"
+	"github.com/memsweep/memsweep/internal/notify"
 )
 
 // maxConfig is the largest file that is read, in bytes.
@@ -26,7 +27,7 @@ type Config struct {
 	Retention time.Duration
 	Serve     *Serve   // nil: no page
 	Metrics   *Metrics // nil: none of their own
-	Notify    *yaml.Node
+	Notify    []notify.Target
 	Jobs      []Job // in the order of the file
 	Warnings  []string
 }
@@ -46,8 +47,6 @@ type Metrics struct{ Listen string }
 type Reading struct {
 	Now  time.Time // for what expires
 	Host string    // this machine's name, for the spread
-	// Notify, if it is not nil, reads the node `notify`.
-	Notify func(f *handwritten.File, key, node *yaml.Node)
 }
 
 // Read reads a configuration and everything that it names. All of its errors are
@@ -113,10 +112,7 @@ func (c *configFile) read(root *yaml.Node) {
 		case "metrics":
 			c.config.Metrics = c.metrics(key, value)
 		case "notify":
-			c.config.Notify = value
-			if c.reading.Notify != nil {
-				c.reading.Notify(&c.File, key, value)
-			}
+			c.config.Notify = notify.ParseTargets(&c.File, key, value, filepath.Dir(c.Path))
 		case "jobs":
 			jobsKey, jobs = key, value
 		default:
@@ -182,8 +178,8 @@ func (c *configFile) path(text string) string {
 var serveKeys = []string{"listen", "tls_cert", "tls_key", "token_file"}
 
 func (c *configFile) serve(key, value *yaml.Node) *Serve {
-	s := &Serve{Listen: "127.0.0.1:8210"}
-	if !c.isMapping(key, value, "listen: 127.0.0.1:8210") {
+	s := &Serve{Listen: "127.0.0.1:8411"}
+	if !c.isMapping(key, value, "listen: 127.0.0.1:8411") {
 		return s
 	}
 	loopback := true

@@ -201,13 +201,13 @@ func (c *configFile) items(key, value *yaml.Node, form string) []*yaml.Node {
 
 // listen is an address and a port, and whether only this machine can reach it.
 func (c *configFile) listen(key, value *yaml.Node) (text string, loopback bool) {
-	text, ok := c.scalar(key, value, "127.0.0.1:8210")
+	text, ok := c.scalar(key, value, "127.0.0.1:8411")
 	if !ok {
 		return "127.0.0.1:0", true
 	}
 	at, err := netip.ParseAddrPort(text)
 	if err != nil {
-		c.Refuse(key, "%s %s: write an address and a port, as 127.0.0.1:8210 or \"[::1]:8210\"", key.Value, handwritten.Quote(text))
+		c.Refuse(key, "%s %s: write an address and a port, as 127.0.0.1:8411 or \"[::1]:8411\"", key.Value, handwritten.Quote(text))
 		return text, true
 	}
 	return text, at.Addr().Unmap().IsLoopback()

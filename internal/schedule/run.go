@@ -157,17 +157,17 @@ func (r *running) sweep(ctx context.Context, resumed bool) (Result, error) {
 			return Result{Code: -1}, r.fail(ctx, err.Error())
 		}
 		r.log.Info("sweep ended", "exit", how.code)
-		switch {
-		case ctx.Err() != nil && r.canResume():
+		switch stopped := how.code < 0 || r.canResume(); {
+		case ctx.Err() != nil && stopped:
 			return r.suspend(how)
-		case interrupted && r.canResume():
+		case interrupted && stopped:
 			attempt = 0
-		case how.code < 0 && attempt < maxAttempts && r.canResume():
-			r.log.Warn("the sweep was killed, and goes on from its checkpoint", "attempt", attempt)
+		case how.code < 0 && attempt < maxAttempts:
+			r.log.Warn("the sweep was killed, and goes on", "attempt", attempt, "checkpoint", r.canResume())
 		default:
 			return r.conclude(context.WithoutCancel(ctx), how)
 		}
-		resumed = true
+		resumed = r.canResume()
 	}
 }
 
@@ -348,7 +348,7 @@ func (r *running) imported(ctx context.Context, name string) (*history.Imported,
 	if info, err := f.Stat(); err == nil && info.Size() == 0 {
 		return nil, nil
 	}
-	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), r.job.Vantage, r.run.Job)
+	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), exposure.Vantage{}, r.run.Job)
 	if err != nil {
 		return nil, fmt.Errorf("import the report: %w", err)
 	}
