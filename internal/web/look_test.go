@@ -77,7 +77,7 @@ func TestPagesInChromium(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server, store := serveSite(t, size, Options{Version: "1.2.3"})
-			pages := map[string]string{"open": "/", "changes": "/changes", "trend": "/trend", "matrix": "/matrix", "sweeps": "/sweeps"}
+			pages := map[string]string{"open": "/", "changes": "/changes", "trend": "/trend", "matrix": "/matrix", "sweeps": "/sweeps", "login": "/login"}
 			if size.Exposures > 0 {
 				pages = everyPage(t, store)
 			}

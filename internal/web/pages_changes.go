@@ -42,7 +42,7 @@ func (d day) Table() changeTable {
 // changeLine is one change in a list.
 type changeLine struct {
 	badge
-	Kind, Word     string
+	Kind, Said     string // the kind as a class, and in a word with a sign
 	At             moment
 	Clock          string
 	Sweep          string // the path of its page
@@ -58,7 +58,7 @@ const maxDetails = 6
 func (p *pages) newChangeLine(c *history.Change) changeLine {
 	e := &c.Exposure
 	line := changeLine{
-		badge: newBadge(c.Severity), Kind: kindClass(c.Kind), Word: kindWord(c.Kind, c.Again), At: p.moment(c.At), Clock: c.At.UTC().Format("15:04"),
+		badge: newBadge(c.Severity), Kind: kindClass(c.Kind), Said: kindWord(c.Kind, c.Again), At: p.moment(c.At), Clock: c.At.UTC().Format("15:04"),
 		Sweep: sweepPath(c.Scan), Endpoint: endpointText(e.Endpoint), Host: hostPath(e.Endpoint), Names: lines(e.Names, 3),
 		Vantage: oneLine(e.Vantage.Name), Owner: oneLine(e.Owner), What: lines(c.Details, maxDetails),
 	}

@@ -46,8 +46,10 @@ type lifeLine struct {
 // stretch is a time in which it was open, as a part of the bar.
 type stretch struct {
 	Start, Width float64 // percent
+	Seen         float64 // percent: as much of it is known; what follows it was not asked
 	From         moment
 	To           *moment // nil: it goes on
+	Last         *moment // when it was seen last; nil: it ended
 	Lasted       string
 }
 
@@ -101,7 +103,7 @@ func (p *pages) addLives(page *hostPage, list []history.Life) {
 			First: p.moment(l.FirstSeen), Last: p.moment(l.LastSeen), Asked: p.moment(l.LastAsked), Misses: l.Misses,
 		}
 		for _, interval := range l.Intervals[max(0, len(l.Intervals)-maxStretches):] {
-			line.Stretches = append(line.Stretches, p.newStretch(interval, from, to))
+			line.Stretches = append(line.Stretches, p.newStretch(interval, l.LastSeen, from, to))
 		}
 		if l.Open {
 			open++
@@ -121,7 +123,7 @@ func (p *pages) addLives(page *hostPage, list []history.Life) {
 // maxStretches is how many intervals of one exposure are shown, the newest.
 const maxStretches = 40
 
-func (p *pages) newStretch(interval life.Interval, from, to time.Time) stretch {
+func (p *pages) newStretch(interval life.Interval, seen, from, to time.Time) stretch {
 	end := to
 	if interval.Fixed != nil {
 		end = *interval.Fixed
@@ -131,6 +133,10 @@ func (p *pages) newStretch(interval life.Interval, from, to time.Time) stretch {
 	s := stretch{Start: share(interval.Opened), From: p.moment(interval.Opened), To: p.maybe(interval.Fixed), Lasted: age(end.Sub(interval.Opened))}
 	s.Width = max(0.5, share(end)-s.Start)
 	s.Start = min(s.Start, 100-s.Width)
+	s.Seen = s.Width
+	if interval.Fixed == nil {
+		s.Last, s.Seen = p.maybe(&seen), min(s.Width, max(0.5, share(seen)-s.Start))
+	}
 	return s
 }
 

@@ -14,7 +14,8 @@ type openPage struct {
 	frame
 	Empty    bool // nothing was ever imported
 	Headline string
-	Summary  string
+	Oldest   *moment // since when the oldest is open
+	Changed  string  // in the 24 hours before the newest sweep
 	Open     int
 	Filtered bool   // not everything that is open was asked for
 	FixedToo bool   // what was fixed may be among the rows
@@ -105,7 +106,7 @@ func (p *pages) open(r *http.Request) (string, any, error) {
 func (p *pages) newOpenPage(r *http.Request, o history.Overview, list []history.Exposure, next string, owners []string) openPage {
 	page := openPage{
 		frame: p.frame(r, "/", "Open now"), Empty: len(o.Vantages) == 0 && len(o.Jobs) == 0, Headline: headline(o), Open: o.Open,
-		Summary: p.summary(o), Warnings: p.warnings(o), Tiles: tiles(r, o.Severities),
+		Oldest: p.maybe(o.Oldest), Changed: countWords(o.Changed), Warnings: p.warnings(o), Tiles: tiles(r, o.Severities),
 		Form:  newFilterForm(r, vantagesOf(o), owners, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport, paramState),
 		Pager: newPager(r, next), Running: p.running(o.Jobs),
 	}
@@ -155,15 +156,6 @@ func headline(o history.Overview) string {
 		return "1 exposure is open" + worst
 	}
 	return thousands(o.Open) + " exposures are open" + worst
-}
-
-// summary says how old the knowledge is.
-func (p *pages) summary(o history.Overview) string {
-	text := ""
-	if o.Oldest != nil {
-		text = "The oldest has been open for " + p.moment(*o.Oldest).Age + "."
-	}
-	return text
 }
 
 // tiles are the counts by severity, worst first.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ type trendPage struct {
 	frame
 	Form   filterForm
 	Chart  *trendChart // nil: there is nothing to draw
-	Rows   []trendLine // the same in numbers, the newest first
+	Rows   []trendLine // the same in numbers, the newest first: where one changed, and both ends
 	Words  string
 	Names  []badge
 	Export []entry
@@ -75,6 +76,9 @@ func (p *pages) trend(r *http.Request) (string, any, error) {
 		page.Names = append(page.Names, newBadge(s))
 	}
 	for i := len(points) - 1; i >= 0; i-- {
+		if i > 0 && i < len(points)-1 && maps.Equal(points[i].Open, points[i-1].Open) {
+			continue // the table says when a number changed
+		}
 		page.Rows = append(page.Rows, p.newTrendLine(points[i]))
 	}
 	if len(points) > 0 {
