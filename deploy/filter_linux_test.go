@@ -180,6 +180,9 @@ func TestServiceUnderItsFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer state.Close()
+	if err := os.Chmod(filepath.Join(folder, "notify"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	program := memsweep(t)
 	give(t, filepath.Dir(program))
 
@@ -195,7 +198,7 @@ func TestServiceUnderItsFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 4096)
-	state.SetReadDeadline(time.Now().Add(time.Minute))
+	state.SetReadDeadline(time.Now().Add(20 * time.Second))
 	n, err := state.Read(buffer)
 	if err != nil || !strings.Contains(string(buffer[:n]), "READY=1") {
 		t.Errorf("it says %q, %v", buffer[:n], err)
