@@ -64,3 +64,14 @@ func memsweep(t *testing.T) string {
 	}
 	return program
 }
+
+// try runs a program, however it ends.
+func try(t *testing.T, program string, args ...string) (said string, code int) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	text, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}

@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/internal/metrics"
 	"github.com/memsweep/memsweep/internal/notify"
 	"github.com/memsweep/memsweep/internal/schedule"
 	"github.com/memsweep/memsweep/internal/web"
@@ -23,32 +28,95 @@ func openServices(ctx context.Context, config *schedule.Config, store *history.S
 			}
 		}
 	}()
-	numbers, reload := numbersOf(config, store, log)
+	jobs := &expected{}
+	jobs.set(config)
+	numbers := metrics.Handler(store, metrics.Options{Version: versionText(), Expected: jobs.get, Failed: func(err error) {
+		log.Warn("the metrics could not be read", "error", err)
+	}})
+	list = append(list, service{name: "metrics", run: untilDone, reload: jobs.set, drop: func() {}})
 	if config.Metrics != nil {
-		one, err := openMetrics(config.Metrics, numbers, log)
+		s, err := metricsService(ctx, config.Metrics, numbers, log)
 		if err != nil {
 			return list, err
 		}
-		one.reload = reload
-		list = append(list, one)
+		list = append(list, s)
 	}
 	if config.Serve != nil {
-		one, err := pageService(ctx, config.Serve, store, numbers, log)
+		s, err := pageService(ctx, config.Serve, store, numbers, log)
 		if err != nil {
 			return list, err
 		}
-		one.reload = reload
-		list = append(list, one)
+		list = append(list, s)
 	}
 	return append(list, tellService(config, store, log)), nil
+}
+
+func untilDone(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// expected are the jobs that should run, for the metrics.
+type expected struct {
+	mu   sync.Mutex
+	jobs map[string]time.Duration
+}
+
+func (e *expected) set(config *schedule.Config) {
+	jobs := map[string]time.Duration{}
+	for _, j := range config.Jobs {
+		if j.Enabled {
+			jobs[j.Name] = j.When.Longest(time.Now())
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.jobs = jobs
+}
+
+func (e *expected) get() map[string]time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.jobs
+}
+
+// metricsService answers /metrics, and at /healthz that it is there, to whoever
+// can reach it.
+func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handler, log *slog.Logger) (service, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
+	if err != nil {
+		return service{}, fmt.Errorf("metrics: listen on %s: %w", m.Listen, err)
+	}
+	routes := http.NewServeMux()
+	routes.Handle("GET /metrics", numbers)
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "ok\n") // who asked and is gone needs no answer
+	})
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
+	return service{name: "metrics", drop: func() { l.Close() }, run: func(ctx context.Context) error {
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(l) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+		}
+		server.Close() // whoever scrapes asks again
+		<-ended
+		return nil
+	}}, nil
 }
 
 // pageService serves the history's pages.
 func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, numbers http.Handler, log *slog.Logger) (service, error) {
 	o := web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Version: versionText(), Metrics: numbers, Log: logWriter{log}}
-	var err error
-	if o.Token, err = readToken(s.TokenFile, ""); err != nil {
-		return service{}, fmt.Errorf("serve: %w", err)
+	if s.TokenFile != "" {
+		token, err := readToken(s.TokenFile, "")
+		if err != nil {
+			return service{}, fmt.Errorf("serve: %w", err)
+		}
+		o.Token = token
 	}
 	site := web.New(store, o)
 	l, err := site.Listen(ctx)
