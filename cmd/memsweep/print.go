@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/memsweep/memsweep/internal/notify"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/report"
 	"github.com/memsweep/memsweep/targets"
@@ -39,8 +40,8 @@ func listProbes(c *cli.Context) error {
 func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "schema",
-		Usage:     "print the JSON Schema of the json report, or of a comparison",
-		ArgsUsage: "[compare]",
+		Usage:     "print the JSON Schema of the json report, of a comparison, or of a notification",
+		ArgsUsage: "[compare|message]",
 		Action: func(c *cli.Context) error {
 			text := report.Schema()
 			switch what := c.Args().First(); {
@@ -48,8 +49,10 @@ func schemaCommand() *cli.Command {
 				return usagef("schema: unexpected argument %q", c.Args().Get(1))
 			case what == "compare":
 				text = report.MatrixSchema()
+			case what == "message":
+				text = notify.Schema()
 			case what != "":
-				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison", what)
+				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema message` for a notification", what)
 			}
 			_, err := c.App.Writer.Write(text)
 			return written(err)
