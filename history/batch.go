@@ -14,20 +14,23 @@ type batch struct {
 	full  *sql.Stmt
 }
 
-// batchRows is how many rows are inserted by one statement.
-const batchRows = 100
+// batchValues bounds the values of one statement: the driver looks for each of
+// them among all.
+const batchValues = 48
 
 func (w *writing) batch(head string, width int) *batch { return &batch{w: w, head: head, width: width} }
+
+func (b *batch) rows() int { return max(1, batchValues/b.width) }
 
 // add holds a row until there are enough.
 func (b *batch) add(row ...any) error {
 	b.args = append(b.args, row...)
-	if len(b.args) < batchRows*b.width {
+	if len(b.args) < b.rows()*b.width {
 		return nil
 	}
 	if b.full == nil {
 		var err error
-		if b.full, err = b.w.PrepareContext(b.w.ctx, b.text(batchRows)); err != nil {
+		if b.full, err = b.w.PrepareContext(b.w.ctx, b.text(b.rows())); err != nil {
 			return err
 		}
 	}

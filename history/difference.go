@@ -34,7 +34,7 @@ var errEnough = errors.New("enough")
 func (s *Store) Differences(ctx context.Context, from, to time.Time, f Filter) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		err := s.view(ctx, "differences", func(tx reading) error {
-			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}, asked: map[int64]*asked.Sweep{}}
+			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}, asked: map[int64]*asked.Sweep{}, reopened: map[int64]bool{}}
 			return w.walk(ctx, func(d Difference) bool { return yield(d, nil) })
 		})
 		if err != nil && !errors.Is(err, errEnough) {
@@ -50,6 +50,7 @@ type differing struct {
 	filter   Filter
 	last     map[string]*sweepRow // by vantage: the last between the two; nil: none
 	asked    map[int64]*asked.Sweep
+	reopened map[int64]bool // between the two
 }
 
 func (w *differing) walk(ctx context.Context, yield func(Difference) bool) error {
@@ -99,9 +100,14 @@ func (w *differing) batch(ctx context.Context, ids []int64) (list []Difference, 
 		if err != nil {
 			return nil, err
 		}
-		if d := life.Diff(was[id], now[id], answered); d != nil {
-			list = append(list, Difference{Exposure: e, Difference: *d})
+		d := life.Diff(was[id], now[id], answered)
+		if d == nil {
+			continue
 		}
+		if was[id].Open && now[id].Open && w.reopened[id] {
+			d.Details = append(d.Details, "it had been fixed in between")
+		}
+		list = append(list, Difference{Exposure: e, Difference: *d})
 	}
 	return list, w.explain(ctx, list)
 }
@@ -136,6 +142,7 @@ func (w *differing) moments(ctx context.Context, ids []int64, exposures map[int6
 			a, b := was[id], now[id]
 			a.Open, b.Open = a.Open || during(w.from), b.Open || during(w.to)
 			was[id], now[id] = a, b
+			w.reopened[id] = w.reopened[id] || opened > micros(w.from) && opened <= micros(w.to)
 			return nil
 		})
 }
@@ -160,14 +167,16 @@ func seenBy(at time.Time, e Exposure, changes []Change) (m life.Moment) {
 	return m
 }
 
-// answered reports whether an exposure answered between the two points in time.
+// answered reports whether an exposure answered between the two points in time,
+// the second of which counts even if it is the first: a sweep held against
+// itself.
 func (w *differing) answered(ctx context.Context, e Exposure) (yes bool, err error) {
 	if !e.LastSeen.After(w.to) {
-		return e.LastSeen.After(w.from), nil
+		return e.LastSeen.After(w.from) || e.LastSeen.Equal(w.to), nil
 	}
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sweep s JOIN observation o ON o.sweep = s.id AND o.exposure = ?
-		WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND s.started > ? AND s.started <= ?)`,
-		e.ID, e.Vantage.Name, micros(w.from), micros(w.to)).Scan(&yes)
+		WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND (s.started > ? AND s.started <= ? OR s.started = ?))`,
+		e.ID, e.Vantage.Name, micros(w.from), micros(w.to), micros(w.to)).Scan(&yes)
 	return yes, err
 }
 
@@ -206,8 +215,8 @@ func (w *differing) lastOf(ctx context.Context, vantage string) (*sweepRow, erro
 	if last, known := w.last[vantage]; known {
 		return last, nil
 	}
-	rows, err := w.sweeps(ctx, `WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND s.started > ? AND s.started <= ?
-		ORDER BY s.started DESC, s.scan DESC LIMIT 1`, vantage, micros(w.from), micros(w.to))
+	rows, err := w.sweeps(ctx, `WHERE s.vantage = (SELECT id FROM vantage WHERE name = ?) AND (s.started > ? AND s.started <= ? OR s.started = ?)
+		ORDER BY s.started DESC, s.scan DESC LIMIT 1`, vantage, micros(w.from), micros(w.to), micros(w.to))
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func TestLivesOfAFleet(t *testing.T) {
 		if diff := cmp.Diff(sorted(want), sorted(told(t, s))); diff != "" {
 			t.Fatalf("%s (-want +got)\n%s", step.id, diff)
 		}
+		clean(t, s)
 		for _, format := range []string{"json", "jsonl"} { // the same again, in any form
 			if step.cut && format == "json" {
 				continue

@@ -30,7 +30,7 @@ func (s *Store) Pulse(ctx context.Context) (p Pulse, err error) {
 			return err
 		}
 		p.Event = event.Int64
-		err := tx.QueryRowContext(ctx, "SELECT id, scan, imported FROM sweep ORDER BY id DESC LIMIT 1").Scan(&p.sweep, &p.Scan, &p.imported)
+		err := tx.QueryRowContext(ctx, "SELECT id, scan, imported FROM sweep WHERE id = (SELECT max(id) FROM sweep)").Scan(&p.sweep, &p.Scan, &p.imported)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -61,10 +61,15 @@ func questions(s *history.Store) []question {
 		{Ranges: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.0.0/16")}, Only: "critical", Vantage: "internet", Transport: "tcp", State: history.Any},
 	}
 	for _, f := range filters {
-		add(fmt.Sprintf("exposures %v", f), func(ctx context.Context) error { return deep(func(p history.Page) (string, error) { _, n, err := s.Exposures(ctx, f, p); return n, err }) })
+		add(fmt.Sprintf("exposures %v", f), func(ctx context.Context) error {
+			return deep(func(p history.Page) (string, error) { _, n, err := s.Exposures(ctx, f, p); return n, err })
+		})
 		add(fmt.Sprintf("count %v", f), func(ctx context.Context) error { _, err := s.Count(ctx, f); return err })
 		add(fmt.Sprintf("matrix %v", f), func(ctx context.Context) error { _, _, err := s.Matrix(ctx, f, history.Page{}); return err })
-		add(fmt.Sprintf("changes %v", f), func(ctx context.Context) error { _, _, err := s.Changes(ctx, history.ChangeFilter{Of: f}, history.Page{}); return err })
+		add(fmt.Sprintf("changes %v", f), func(ctx context.Context) error {
+			_, _, err := s.Changes(ctx, history.ChangeFilter{Of: f}, history.Page{})
+			return err
+		})
 	}
 	add("changes worse", func(ctx context.Context) error {
 		_, _, err := s.Changes(ctx, history.ChangeFilter{Kinds: []life.Kind{life.Worse}, Since: pretend.Begin}, history.Page{})
@@ -76,9 +81,15 @@ func questions(s *history.Store) []question {
 	})
 	add("overview", func(ctx context.Context) error { _, err := s.Overview(ctx); return err })
 	add("owners", func(ctx context.Context) error { _, err := s.Owners(ctx); return err })
-	add("host", func(ctx context.Context) error { _, err := s.Host(ctx, netip.MustParseAddr(pretend.HostIPv4)); return err })
+	add("host", func(ctx context.Context) error {
+		_, err := s.Host(ctx, netip.MustParseAddr(pretend.HostIPv4))
+		return err
+	})
 	add("sweeps", func(ctx context.Context) error { _, _, err := s.Sweeps(ctx, "", "", history.Page{}); return err })
-	add("sweeps of a job", func(ctx context.Context) error { _, _, err := s.Sweeps(ctx, "partner", "partner-daily", history.Page{}); return err })
+	add("sweeps of a job", func(ctx context.Context) error {
+		_, _, err := s.Sweeps(ctx, "partner", "partner-daily", history.Page{})
+		return err
+	})
 	add("trend", func(ctx context.Context) error { _, err := s.Trend(ctx, "", time.Time{}, time.Time{}, 120); return err })
 	add("trend, 500 points", func(ctx context.Context) error { _, err := s.Trend(ctx, "", time.Time{}, time.Time{}, 500); return err })
 	add("events", func(ctx context.Context) error { _, err := s.Events(ctx, 100000, 1000); return err })

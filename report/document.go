@@ -170,6 +170,10 @@ func spellOut(line []byte) []byte {
 // nearly all ASCII.
 func anyHidden(line []byte) bool {
 	for i := 0; i < len(line); {
+		if c := line[i]; ' ' <= c && c <= '~' {
+			i++ // printable ASCII: there is nothing to look up
+			continue
+		}
 		r, size := rune(line[i]), 1
 		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(line[i:])

@@ -53,7 +53,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Action:         noCommand,
 		Commands: []*cli.Command{
 			scanCommand(), demoCommand(), convertCommand(), compareCommand(), diffCommand(), historyCommand(), auditCommand(), fixCommand(), scopeCommand(), policyCommand(),
-			runCommand(), notifyCommand(), doctorCommand(), probesCommand(), schemaCommand(), completionCommand(), manCommand(),
+			runCommand(), serveCommand(), notifyCommand(), doctorCommand(), probesCommand(), schemaCommand(), completionCommand(), manCommand(),
 		},
 	}
 	for _, c := range app.Commands {

@@ -14,7 +14,7 @@ import (
 type failing map[life.Kind]exposure.Severity
 
 // defaultFailing is what nobody wants to overlook.
-const defaultFailing = "new:low,worse:low"
+func defaultFailing() []string { return []string{"new:low", "worse:low"} }
 
 const failingHint = "write KIND or KIND:SEVERITY, as new:high,worse, or never"
 

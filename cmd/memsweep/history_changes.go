@@ -39,7 +39,7 @@ a vantage was not swept in that time, or its last sweep did not finish.`,
 }
 
 func failingFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "fail-on", Value: cli.NewStringSlice(defaultFailing), Category: outputCategory, Usage: "exit 1 for changes of `KIND:SEVERITY` or worse, as new:high,worse; or never"}
+	return &cli.StringSliceFlag{Name: "fail-on", Value: cli.NewStringSlice(defaultFailing()...), Category: outputCategory, Usage: "exit 1 for changes of `KIND:SEVERITY` or worse, as new:high,worse; or never"}
 }
 
 func listChanges(c *cli.Context) error {
@@ -68,7 +68,7 @@ func listChanges(c *cli.Context) error {
 		if err := w.read(on); err != nil {
 			return err
 		}
-		if err := writeSheets(c, list, func(string) report.Sheet { return digest.Changes(w.Window) }); err != nil {
+		if err := writeSheets(c, list, func(format string) report.Sheet { return digest.Changes(w.Window, format != "csv" && format != "json") }); err != nil {
 			return err
 		}
 		for _, gap := range w.Gaps {

@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "1")
+			e.Values[serversKey{}] = map[string]*memtest.Server{}
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 			}
 			return true, l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "status": status, "fill": fill},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "shut": shut, "status": status, "fill": fill},
 	})
 }
 
@@ -65,6 +66,23 @@ func server(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(s.Close)
 	ts.Setenv("PORT", strconv.Itoa(int(s.Addr().Port())))
+	running(ts)[args[1]] = s
+}
+
+// serversKey is where a script keeps its servers, by address.
+type serversKey struct{}
+
+func running(ts *testscript.TestScript) map[string]*memtest.Server {
+	return ts.Value(serversKey{}).(map[string]*memtest.Server)
+}
+
+// shut ends the server at an address: `shut ADDRESS`.
+func shut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || running(ts)[args[0]] == nil {
+		ts.Fatalf("usage: shut ADDRESS, of a server that runs")
+	}
+	running(ts)[args[0]].Close()
+	delete(running(ts), args[0])
 }
 
 // status runs a program that must end with one exit code: `status 2 memsweep …`.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -82,7 +80,8 @@ func (e *expected) get() map[string]time.Duration {
 	return e.jobs
 }
 
-// metricsService answers /metrics, and nothing else, to whoever can reach it.
+// metricsService answers /metrics, and at /healthz that it is there, to whoever
+// can reach it.
 func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handler, log *slog.Logger) (service, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
 	if err != nil {
@@ -90,6 +89,9 @@ func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handl
 	}
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", numbers)
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "ok\n") // who asked and is gone needs no answer
+	})
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
 	return service{name: "metrics", drop: func() { l.Close() }, run: func(ctx context.Context) error {
@@ -110,7 +112,7 @@ func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handl
 func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, numbers http.Handler, log *slog.Logger) (service, error) {
 	o := web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Version: versionText(), Metrics: numbers, Log: logWriter{log}}
 	if s.TokenFile != "" {
-		token, err := readToken(s.TokenFile)
+		token, err := readToken(s.TokenFile, "")
 		if err != nil {
 			return service{}, fmt.Errorf("serve: %w", err)
 		}
@@ -127,21 +129,6 @@ func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, n
 	}
 	log.Info("serve", "url", scheme+"://"+l.Addr().String()+"/")
 	return service{name: "serve", drop: func() { l.Close() }, run: func(ctx context.Context) error { return site.Serve(ctx, l) }}, nil
-}
-
-// readToken reads what a client of the page must know.
-func readToken(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read: its error says nothing
-	const longest = 4096
-	token, err := io.ReadAll(io.LimitReader(f, longest+1))
-	if token = bytes.TrimSpace(token); err == nil && (len(token) == 0 || len(token) > longest) {
-		err = fmt.Errorf("%s: it holds no token: write one line, as `openssl rand -hex 32` does", path)
-	}
-	return token, err
 }
 
 // logWriter has lines written into the log.

@@ -3,6 +3,7 @@ package digest
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,9 +54,13 @@ func titleOf(k life.Kind) (title, note string) {
 	return string(k), ""
 }
 
-// Changes lists what changed.
-func Changes(w Window) report.Sheet {
-	columns := changeColumns()
+// Changes lists what changed; for people each kind worst first, which takes
+// memory for all of it.
+func Changes(w Window, forPeople bool) report.Sheet {
+	columns, order := changeColumns("When (UTC)"), func(list iter.Seq2[line, error]) iter.Seq2[line, error] { return list }
+	if forPeople {
+		order = worstFirst
+	}
 	s := report.Sheet{
 		About: "changes", Headline: changesHeadline(w.Counts), Ranked: true, Columns: columnsOf(columns),
 		Where:  append([]string{w.inWords()}, filterInWords(w.Of)...),
@@ -65,7 +70,7 @@ func Changes(w Window) report.Sheet {
 	for _, k := range w.Kinds {
 		list := w.Changes(k)
 		title, note := titleOf(k)
-		s.Parts = append(s.Parts, report.Part{Title: title, Note: note, Rows: rows(lines(list, changeLine), line.worst, columns)})
+		s.Parts = append(s.Parts, report.Part{Title: title, Note: note, Rows: rows(order(lines(list, changeLine)), line.worst, columns)})
 		changes = append(changes, list)
 	}
 	s.Members = []report.Member{
@@ -81,7 +86,7 @@ func Changes(w Window) report.Sheet {
 		for _, k := range []life.Kind{life.NotRescanned, life.Still} {
 			list := w.Unchanged(k)
 			title, note := titleOf(k)
-			s.Parts = append(s.Parts, report.Part{Title: title, Note: note, Rows: rows(lines(list, differenceLine), line.worst, columns)})
+			s.Parts = append(s.Parts, report.Part{Title: title, Note: note, Rows: rows(order(lines(list, differenceLine)), line.worst, columns)})
 			unchanged = append(unchanged, list)
 		}
 		s.Members = append(s.Members, report.Member{Name: "unchanged", List: values(concat(unchanged...))})
@@ -173,8 +178,9 @@ func lines[T any](list iter.Seq2[T, error], make func(T) line) iter.Seq2[line, e
 }
 
 // changeColumns are those of changes and differences, so that a program reads
-// both alike. The list only ever grows, and only at its end.
-func changeColumns() []column[line] {
+// both alike. The list only ever grows, and only at its end. time is what people
+// read above the time.
+func changeColumns(time string) []column[line] {
 	list := []column[line]{
 		{"", "kind", func(l line) string { return string(l.kind) }},
 		{"", "again", func(l line) string { return strconv.FormatBool(l.again) }},
@@ -183,7 +189,8 @@ func changeColumns() []column[line] {
 	}
 	list = append(list, of(func(l line) history.Exposure { return l.exposure }, placeColumns())...)
 	list = append(list,
-		column[line]{"Since", "since", func(l line) string { return stamp(l.exposure.Since) }},
+		column[line]{time, "", func(l line) string { return minute(l.when()) }},
+		column[line]{"", "since", func(l line) string { return stamp(l.exposure.Since) }},
 		column[line]{"", "last_seen", func(l line) string { return stamp(l.exposure.LastSeen) }},
 		column[line]{"", "fixed", func(l line) string { return stampOrNone(l.exposure.Fixed) }},
 	)
@@ -212,8 +219,35 @@ func (l line) inWords() string {
 	if l.why != "" {
 		words = append(words, l.why)
 	}
-	if l.at != nil {
-		words = append(words, "seen "+Clock(*l.at))
-	}
 	return strings.Join(words, "; ")
+}
+
+// when is when it was seen, or since when it is so.
+func (l line) when() time.Time {
+	if l.at != nil {
+		return *l.at
+	}
+	return l.exposure.Since
+}
+
+// worstFirst holds everything back and puts the worst first, those as bad in the
+// order in which they came.
+func worstFirst(list iter.Seq2[line, error]) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		var all []line
+		for l, err := range list {
+			if err != nil {
+				yield(l, err)
+				return
+			}
+			all = append(all, l)
+		}
+		rank := func(l line) int { return slices.Index(exposure.Severities(), l.severity) }
+		slices.SortStableFunc(all, func(a, b line) int { return rank(a) - rank(b) })
+		for _, l := range all {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
 }

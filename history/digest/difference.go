@@ -47,10 +47,10 @@ func Order(list []history.Difference) {
 
 // Difference says what became of every exposure between two sweeps.
 func Difference(s Span) report.Sheet {
-	columns, counts := changeColumns(), s.Counts()
+	columns, counts := changeColumns("Since (UTC)"), s.Counts()
 	sheet := report.Sheet{
 		About: "difference", Headline: changesHeadline(counts), Ranked: true, Columns: columnsOf(columns),
-		Where:  append([]string{s.inWords()}, filterInWords(s.Of)...),
+		Where:  append([]string{s.inWords()}, filterInWords(s.without())...),
 		Alarms: s.gaps(), Counts: countsOf(counts), More: "memsweep diff --format csv",
 	}
 	for _, k := range life.Kinds() {
@@ -88,6 +88,13 @@ func (s Span) those(k life.Kind) iter.Seq2[history.Difference, error] {
 			}
 		}
 	}
+}
+
+// without is the filter but for the vantage, which is said already.
+func (s Span) without() history.Filter {
+	f := s.Of
+	f.Vantage = ""
+	return f
 }
 
 func (s Span) inWords() string {

@@ -106,7 +106,9 @@ func of[T, P any](part func(T) P, columns []column[P]) (list []column[T]) {
 // placeColumns say where an exposure is.
 func placeColumns() []column[history.Exposure] {
 	return []column[history.Exposure]{
-		{"Endpoint", "", func(e history.Exposure) string { return Place(e.Endpoint) }},
+		{"Endpoint", "", func(e history.Exposure) string {
+			return strings.Join(append([]string{Place(e.Endpoint)}, e.Names...), " ")
+		}},
 		{"", "ip", func(e history.Exposure) string { return e.IP.String() }},
 		{"", "names", func(e history.Exposure) string { return strings.Join(e.Names, " ") }},
 		{"", "transport", func(e history.Exposure) string { return string(e.Transport) }},
@@ -175,8 +177,13 @@ func sight(s life.Seen) string {
 	if s.TLS && s.State != exposure.TLS {
 		more = append(more, "in tls")
 	}
-	if s.Justified {
+	switch {
+	case s.Justified && s.Owner != "":
+		more = append(more, "(justified, "+s.Owner+")")
+	case s.Justified:
 		more = append(more, "(justified)")
+	case s.Owner != "":
+		more = append(more, "("+s.Owner+")")
 	}
 	return strings.TrimSpace(text + " " + strings.Join(more, " "))
 }
@@ -189,6 +196,9 @@ func Clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
+// minute is the same under a heading that says UTC.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
 // Local writes a time as whoever asked wrote it, and in UTC beside it.
 func Local(t time.Time) string {
 	if _, offset := t.Zone(); offset == 0 {
@@ -197,7 +207,20 @@ func Local(t time.Time) string {
 	return t.Format("2006-01-02 15:04 MST (-07:00)") + ", " + Clock(t)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// when is a time twice: for people to the minute, for programs in full.
+func when[T any](title, field string, get func(T) *time.Time) []column[T] {
+	return []column[T]{
+		{title, "", func(v T) string {
+			if t := get(v); t != nil {
+				return minute(*t)
+			}
+			return ""
+		}},
+		{"", field, func(v T) string { return stampOrNone(get(v)) }},
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func stampOrNone(t *time.Time) string {
 	if t == nil {

@@ -48,7 +48,8 @@ func nameOrNil(s string) *string {
 
 func trendColumns() []column[history.Point] {
 	list := []column[history.Point]{
-		{"When", "at", func(p history.Point) string { return stamp(p.At) }},
+		{"When (UTC)", "", func(p history.Point) string { return minute(p.At) }},
+		{"", "at", func(p history.Point) string { return stamp(p.At) }},
 		{"Open", "open", func(p history.Point) string { return strconv.Itoa(total(p)) }},
 	}
 	for _, s := range exposure.Severities() {

@@ -157,17 +157,17 @@ func (r *running) sweep(ctx context.Context, resumed bool) (Result, error) {
 			return Result{Code: -1}, r.fail(ctx, err.Error())
 		}
 		r.log.Info("sweep ended", "exit", how.code)
-		switch {
-		case ctx.Err() != nil && r.canResume():
+		switch stopped := how.code < 0 || r.canResume(); {
+		case ctx.Err() != nil && stopped:
 			return r.suspend(how)
-		case interrupted && r.canResume():
+		case interrupted && stopped:
 			attempt = 0
-		case how.code < 0 && attempt < maxAttempts && r.canResume():
-			r.log.Warn("the sweep was killed, and goes on from its checkpoint", "attempt", attempt)
+		case how.code < 0 && attempt < maxAttempts:
+			r.log.Warn("the sweep was killed, and goes on", "attempt", attempt, "checkpoint", r.canResume())
 		default:
 			return r.conclude(context.WithoutCancel(ctx), how)
 		}
-		resumed = true
+		resumed = r.canResume()
 	}
 }
 

@@ -61,10 +61,14 @@ type finished struct {
 // error is one of the beginning.
 func (r *Runner) Run(ctx context.Context, c *Config) error {
 	r.jobs, r.done = map[string]*watched{}, make(chan finished)
-	if err := r.apply(ctx, c); err != nil {
-		return err
+	err := r.apply(ctx, c)
+	if err == nil {
+		err = r.takeUp(ctx)
 	}
-	if err := r.takeUp(ctx); err != nil {
+	switch {
+	case ctx.Err() != nil: // stopped before it began
+		return nil
+	case err != nil:
 		return err
 	}
 	r.Tell("READY=1")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -100,6 +101,8 @@ func (p *parameters) filter() history.Filter {
 	return f
 }
 
+var errZone = errors.New("the history has no zones")
+
 // parseRange reads a network, or an address as the network that it alone is in.
 func parseRange(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
@@ -107,10 +110,10 @@ func parseRange(text string) (netip.Prefix, error) {
 		return r.Masked(), err
 	}
 	ip, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Prefix{}, err
+	if err != nil || ip.Zone() != "" {
+		return netip.Prefix{}, errors.Join(err, errZone)
 	}
-	ip = ip.Unmap().WithZone("")
+	ip = ip.Unmap()
 	return netip.PrefixFrom(ip, ip.BitLen()), nil
 }
 
