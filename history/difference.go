@@ -34,7 +34,7 @@ var errEnough = errors.New("enough")
 func (s *Store) Differences(ctx context.Context, from, to time.Time, f Filter) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		err := s.view(ctx, "differences", func(tx reading) error {
-			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}, asked: map[int64]*asked.Sweep{}}
+			w := differing{reading: tx, from: from, to: to, filter: f, last: map[string]*sweepRow{}, asked: map[int64]*asked.Sweep{}, reopened: map[int64]bool{}}
 			return w.walk(ctx, func(d Difference) bool { return yield(d, nil) })
 		})
 		if err != nil && !errors.Is(err, errEnough) {
@@ -50,6 +50,7 @@ type differing struct {
 	filter   Filter
 	last     map[string]*sweepRow // by vantage: the last between the two; nil: none
 	asked    map[int64]*asked.Sweep
+	reopened map[int64]bool // between the two
 }
 
 func (w *differing) walk(ctx context.Context, yield func(Difference) bool) error {
@@ -99,9 +100,14 @@ func (w *differing) batch(ctx context.Context, ids []int64) (list []Difference, 
 		if err != nil {
 			return nil, err
 		}
-		if d := life.Diff(was[id], now[id], answered); d != nil {
-			list = append(list, Difference{Exposure: e, Difference: *d})
+		d := life.Diff(was[id], now[id], answered)
+		if d == nil {
+			continue
 		}
+		if was[id].Open && now[id].Open && w.reopened[id] {
+			d.Details = append(d.Details, "it had been fixed in between")
+		}
+		list = append(list, Difference{Exposure: e, Difference: *d})
 	}
 	return list, w.explain(ctx, list)
 }
@@ -136,6 +142,7 @@ func (w *differing) moments(ctx context.Context, ids []int64, exposures map[int6
 			a, b := was[id], now[id]
 			a.Open, b.Open = a.Open || during(w.from), b.Open || during(w.to)
 			was[id], now[id] = a, b
+			w.reopened[id] = w.reopened[id] || opened > micros(w.from) && opened <= micros(w.to)
 			return nil
 		})
 }

@@ -55,6 +55,7 @@ func TestPagesInChromium(t *testing.T) {
 		"interrupted": interrupted().write(t, "html", Options{}),
 		"nothing":     nothing().write(t, "html", Options{}),
 		"matrix":      compare(t, writeMatrixHTML, compared(), Options{}),
+		"sheet":       sheetAs(t, someSheet(7), "html", Options{}),
 	} {
 		file := filepath.Join(t.TempDir(), name+".html")
 		if err := os.WriteFile(file, document, 0o600); err != nil {

@@ -13,6 +13,9 @@ import (
 // for the last, which may say a sentence.
 const maxCell = 40
 
+// minLast is how many columns the last cell needs to be read beside the others.
+const minLast = 30
+
 // maxShownLines is how many lines of a reply are shown unasked.
 const maxShownLines = 4
 
@@ -76,18 +79,28 @@ func (t *sheetText) tables() error {
 	}
 	for _, p := range parts {
 		t.title(p)
-		used := len(gap) * (len(p.widths) - 1)
-		for _, w := range p.widths {
-			used += w
-		}
-		if t.opts.Width > 0 && used > t.opts.Width {
-			t.blocks(p)
-		} else {
-			t.grid(p)
-		}
+		t.table(p)
 		fmt.Fprintln(t.out)
 	}
 	return nil
+}
+
+// table writes a line a row. Where the terminal is too narrow, the last cell goes
+// on in further lines, or each row becomes a block.
+func (t *sheetText) table(p textPart) {
+	last := len(p.widths) - 1
+	used := len(gap) * last
+	for _, w := range p.widths[:last] {
+		used += w
+	}
+	switch room := t.opts.Width - used; {
+	case t.opts.Width == 0 || p.widths[last] <= room:
+		t.grid(p, 0)
+	case room >= minLast:
+		t.grid(p, room)
+	default:
+		t.blocks(p)
+	}
 }
 
 func (p textPart) widen(cells []string) {
@@ -121,10 +134,19 @@ func (t *sheetText) cells(p Part, r Row) []string {
 	return cells
 }
 
-func (t *sheetText) grid(p textPart) {
+// grid writes columns, the last of them at most room wide; 0: as wide as it is.
+func (t *sheetText) grid(p textPart, room int) {
 	fmt.Fprintln(t.out, t.paint(dim, columned(p.head, p.widths)))
+	last := len(p.head) - 1
 	for i, cells := range p.cells {
+		lines := wrap(cells[last], room)
+		cells = append(slices.Clone(cells[:last]), lines[0])
 		fmt.Fprintln(t.out, t.severe(p.rows[i], columned(cells, p.widths)))
+		for _, more := range lines[1:] {
+			cells = make([]string, last+1)
+			cells[last] = more
+			fmt.Fprintln(t.out, columned(cells, p.widths))
+		}
 	}
 }
 

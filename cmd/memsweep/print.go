@@ -5,14 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/memsweep/memsweep/history/digest"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/report"
-	"github.com/memsweep/memsweep/targets"
 )
 
 func probesCommand() *cli.Command {
@@ -56,33 +54,6 @@ func schemaCommand() *cli.Command {
 			}
 			_, err := c.App.Writer.Write(text)
 			return written(err)
-		},
-	}
-}
-
-func scopeCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "scope",
-		Usage: "work with scope files: the owner's word on what may be swept",
-		Subcommands: []*cli.Command{{
-			Name:      "init",
-			Usage:     "print a scope file for ranges, to be filled in",
-			ArgsUsage: "RANGE...",
-			Action: func(c *cli.Context) error {
-				text, err := targets.Template(c.Args().Slice(), time.Now())
-				if err != nil {
-					return usage(err)
-				}
-				_, err = fmt.Fprint(c.App.Writer, text)
-				return written(err)
-			},
-		}},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return unknownCommand(c.Command.Subcommands, "memsweep scope", c.Args().First())
-			}
-			cli.ShowSubcommandHelp(c)
-			return &exit{code: exitUsage}
 		},
 	}
 }

@@ -57,7 +57,7 @@ func titleOf(k life.Kind) (title, note string) {
 // Changes lists what changed; for people each kind worst first, which takes
 // memory for all of it.
 func Changes(w Window, forPeople bool) report.Sheet {
-	columns, order := changeColumns("When"), func(list iter.Seq2[line, error]) iter.Seq2[line, error] { return list }
+	columns, order := changeColumns("When (UTC)"), func(list iter.Seq2[line, error]) iter.Seq2[line, error] { return list }
 	if forPeople {
 		order = worstFirst
 	}
@@ -189,7 +189,7 @@ func changeColumns(time string) []column[line] {
 	}
 	list = append(list, of(func(l line) history.Exposure { return l.exposure }, placeColumns())...)
 	list = append(list,
-		column[line]{time, "", func(l line) string { return Clock(l.when()) }},
+		column[line]{time, "", func(l line) string { return minute(l.when()) }},
 		column[line]{"", "since", func(l line) string { return stamp(l.exposure.Since) }},
 		column[line]{"", "last_seen", func(l line) string { return stamp(l.exposure.LastSeen) }},
 		column[line]{"", "fixed", func(l line) string { return stampOrNone(l.exposure.Fixed) }},

@@ -47,7 +47,7 @@ func Order(list []history.Difference) {
 
 // Difference says what became of every exposure between two sweeps.
 func Difference(s Span) report.Sheet {
-	columns, counts := changeColumns("Since"), s.Counts()
+	columns, counts := changeColumns("Since (UTC)"), s.Counts()
 	sheet := report.Sheet{
 		About: "difference", Headline: changesHeadline(counts), Ranked: true, Columns: columnsOf(columns),
 		Where:  append([]string{s.inWords()}, filterInWords(s.without())...),

@@ -106,7 +106,9 @@ func of[T, P any](part func(T) P, columns []column[P]) (list []column[T]) {
 // placeColumns say where an exposure is.
 func placeColumns() []column[history.Exposure] {
 	return []column[history.Exposure]{
-		{"Endpoint", "", func(e history.Exposure) string { return Place(e.Endpoint) }},
+		{"Endpoint", "", func(e history.Exposure) string {
+			return strings.Join(append([]string{Place(e.Endpoint)}, e.Names...), " ")
+		}},
 		{"", "ip", func(e history.Exposure) string { return e.IP.String() }},
 		{"", "names", func(e history.Exposure) string { return strings.Join(e.Names, " ") }},
 		{"", "transport", func(e history.Exposure) string { return string(e.Transport) }},
@@ -175,8 +177,13 @@ func sight(s life.Seen) string {
 	if s.TLS && s.State != exposure.TLS {
 		more = append(more, "in tls")
 	}
-	if s.Justified {
+	switch {
+	case s.Justified && s.Owner != "":
+		more = append(more, "(justified, "+s.Owner+")")
+	case s.Justified:
 		more = append(more, "(justified)")
+	case s.Owner != "":
+		more = append(more, "("+s.Owner+")")
 	}
 	return strings.TrimSpace(text + " " + strings.Join(more, " "))
 }
@@ -188,6 +195,9 @@ func Clock(t time.Time) string {
 	}
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
+
+// minute is the same under a heading that says UTC.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 // Local writes a time as whoever asked wrote it, and in UTC beside it.
 func Local(t time.Time) string {
@@ -202,7 +212,7 @@ func when[T any](title, field string, get func(T) *time.Time) []column[T] {
 	return []column[T]{
 		{title, "", func(v T) string {
 			if t := get(v); t != nil {
-				return Clock(*t)
+				return minute(*t)
 			}
 			return ""
 		}},

@@ -37,11 +37,11 @@ func Exposures(f history.Filter, o history.Overview, picked int, list iter.Seq2[
 }
 
 func exposureColumns() []column[history.Exposure] {
-	list := append(placeColumns(), column[history.Exposure]{"What", "", func(e history.Exposure) string { return sight(e.Seen) }})
-	list = append(list, when("Since", "since", func(e history.Exposure) *time.Time { return &e.Since })...)
-	list = append(list, when("Last seen", "last_seen", func(e history.Exposure) *time.Time { return &e.LastSeen })...)
+	list := placeColumns()
+	list = append(list, when("Since (UTC)", "since", func(e history.Exposure) *time.Time { return &e.Since })...)
+	list = append(list, when("", "last_seen", func(e history.Exposure) *time.Time { return &e.LastSeen })...)
 	list = append(list,
-		column[history.Exposure]{"State", "", func(e history.Exposure) string { return standing(e) }},
+		column[history.Exposure]{"State (UTC)", "", func(e history.Exposure) string { return standing(e) }},
 		column[history.Exposure]{"", "open", func(e history.Exposure) string { return strconv.FormatBool(e.Open) }},
 		column[history.Exposure]{"", "first_seen", func(e history.Exposure) string { return stamp(e.FirstSeen) }},
 		column[history.Exposure]{"", "last_asked", func(e history.Exposure) string { return stamp(e.LastAsked) }},
@@ -49,18 +49,19 @@ func exposureColumns() []column[history.Exposure] {
 		column[history.Exposure]{"", "misses", func(e history.Exposure) string { return strconv.Itoa(e.Misses) }},
 	)
 	seen := of(func(e history.Exposure) *life.Seen { return &e.Seen }, seenColumns(""))
-	return append(list, seen[1:]...) // the severity stands first already
+	list = append(list, seen[1:]...) // the severity stands first already
+	return append(list, column[history.Exposure]{"What", "", func(e history.Exposure) string { return sight(e.Seen) }})
 }
 
-// standing says whether an exposure is open, and how sure that is.
+// standing says when it was fixed, or what was last known while it is open.
 func standing(e history.Exposure) string {
 	switch {
 	case !e.Open && e.Fixed != nil:
-		return "fixed " + Clock(*e.Fixed)
+		return "fixed " + minute(*e.Fixed)
 	case e.Misses > 0:
-		return "open, no answer " + Clock(e.LastAsked)
+		return "no answer " + minute(e.LastAsked)
 	}
-	return "open"
+	return "seen " + minute(e.LastSeen)
 }
 
 func stateOf(f history.Filter) history.State {

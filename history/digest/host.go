@@ -14,13 +14,14 @@ import (
 // Host tells one address's whole life: its exposures, what changed, and what
 // proves and closes each.
 func Host(h history.Host) report.Sheet {
-	columns := append(exposureColumns(), column[history.Exposure]{})
+	columns := exposureColumns()
+	columns = append(columns[:len(columns)-1], column[history.Exposure]{}, columns[len(columns)-1])
 	lives := make([]history.Exposure, len(h.Exposures))
 	spans := map[int64]string{}
 	for i, l := range h.Exposures {
 		lives[i], spans[l.ID] = l.Exposure, spansInWords(l.Intervals)
 	}
-	columns[len(columns)-1] = column[history.Exposure]{"Was open", "intervals", func(e history.Exposure) string { return spans[e.ID] }}
+	columns[len(columns)-2] = column[history.Exposure]{"Was open (UTC)", "intervals", func(e history.Exposure) string { return spans[e.ID] }}
 	s := report.Sheet{
 		About: "host", Headline: hostHeadline(h), Ranked: true, Columns: columnsOf(columns),
 		More: "memsweep history show " + h.IP.String() + " --format json",
@@ -83,16 +84,16 @@ func spansInWords(list []life.Interval) string {
 	for _, i := range list {
 		until := "now"
 		if i.Fixed != nil {
-			until = Clock(*i.Fixed)
+			until = minute(*i.Fixed)
 		}
-		words = append(words, Clock(i.Opened)+" – "+until)
+		words = append(words, minute(i.Opened)+" – "+until)
 	}
 	return strings.Join(words, "; ")
 }
 
 func hostChangeColumns() []column[line] {
 	return []column[line]{
-		{"When", "", func(l line) string { return Clock(*l.at) }},
+		{"When (UTC)", "", func(l line) string { return minute(*l.at) }},
 		{"Endpoint", "", func(l line) string { return Place(l.exposure.Endpoint) }},
 		{"Vantage", "", func(l line) string { return l.exposure.Vantage.Name }},
 		{"Kind", "", func(l line) string { return string(l.kind) }},

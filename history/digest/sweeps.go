@@ -40,7 +40,7 @@ func sweepColumns() []column[history.Sweep] {
 		{"Vantage", "vantage", func(s history.Sweep) string { return s.Vantage.Name }},
 		{"", "trust", func(s history.Sweep) string { return string(s.Vantage.Trust) }},
 		{"Job", "job", func(s history.Sweep) string { return s.Job }},
-		{"Started", "", func(s history.Sweep) string { return Clock(s.Started) }},
+		{"Started (UTC)", "", func(s history.Sweep) string { return minute(s.Started) }},
 		{"", "started", func(s history.Sweep) string { return stamp(s.Started) }},
 		{"", "finished", func(s history.Sweep) string { return stampOrNone(s.Finished) }},
 		{"Status", "status", func(s history.Sweep) string { return string(s.Status) }},

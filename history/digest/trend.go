@@ -48,7 +48,7 @@ func nameOrNil(s string) *string {
 
 func trendColumns() []column[history.Point] {
 	list := []column[history.Point]{
-		{"When", "", func(p history.Point) string { return Clock(p.At) }},
+		{"When (UTC)", "", func(p history.Point) string { return minute(p.At) }},
 		{"", "at", func(p history.Point) string { return stamp(p.At) }},
 		{"Open", "open", func(p history.Point) string { return strconv.Itoa(total(p)) }},
 	}

@@ -157,6 +157,9 @@ func functions(step func() (string, error)) template.FuncMap {
 		"js":       bounded(func(a ...any) string { return template.JSEscapeString(fmt.Sprint(a...)) }),
 		"json": func(v any) (string, error) {
 			data, err := json.Marshal(v)
+			if len(data) > maxOutput {
+				return "", errOutput
+			}
 			return string(data), err
 		},
 		"escape": bounded(func(a ...any) string { return exposure.Escape(fmt.Sprint(a...)) }),
