@@ -3,7 +3,6 @@ package history_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -244,14 +243,6 @@ func clean(t testing.TB, s *history.Store) {
 }
 
 func day(i int) time.Time { return dayOne.Add(time.Duration(i) * 24 * time.Hour) }
-
-func asJSON(v any) string {
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
-}
 
 func sorted(list []string) []string {
 	list = slices.Clone(list)

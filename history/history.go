@@ -46,7 +46,7 @@ const (
 	Create               // it is made when it is not there
 )
 
-// ErrNewer: a newer memsweep wrote the file.
+// ErrNewer means that a newer memsweep wrote the file.
 var ErrNewer = errors.New("it was written by a newer memsweep")
 
 // Open opens the history at path. A file that is not one of ours, or that a newer
@@ -63,6 +63,9 @@ func Open(ctx context.Context, path string, mode Mode) (*Store, error) {
 func (s *Store) open(ctx context.Context, mode Mode) (err error) {
 	if err := s.place(mode); err != nil {
 		return err
+	}
+	if mode != ReadOnly && onReadOnlyMedia(s.path) {
+		return errors.New("nothing can be written where it is: copy it to another place")
 	}
 	if mode != ReadOnly {
 		if s.write, err = connect(s.path, "rwc", 1); err != nil {
@@ -95,8 +98,8 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 	q := url.Values{
 		"mode": {mode},
 		"_pragma": {
-			"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
-			"trusted_schema(0)", "cell_size_check(1)",
+			"busy_timeout(60000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
+			"trusted_schema(0)", "cell_size_check(1)", "journal_size_limit(67108864)",
 		},
 		"_txlock": {"immediate"},
 	}

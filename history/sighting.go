@@ -17,6 +17,9 @@ import (
 // characters. The finding itself keeps it whole.
 const longest = 1000
 
+// maxNames bounds the names of a host that are stored in a column.
+const maxNames = 100
+
 // spot is an endpoint as it is stored.
 type spot struct {
 	ip   [16]byte // IPv4 mapped into IPv6
@@ -52,9 +55,13 @@ type sighting struct {
 
 // sightings are the endpoints that answered, by a finding.
 func (r *Recorder) sightings(f *exposure.Finding) (list []sighting, err error) {
-	names := "[]"
+	names := noNames
 	if len(f.Names) > 0 {
-		b, err := json.Marshal(f.Names)
+		var list []string
+		for _, name := range f.Names[:min(len(f.Names), maxNames)] {
+			list = append(list, stored(name))
+		}
+		b, err := json.Marshal(list)
 		if err != nil {
 			return nil, err
 		}

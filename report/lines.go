@@ -2,9 +2,10 @@ package report
 
 import "github.com/memsweep/memsweep/exposure"
 
-// HeaderLine, FindingLine and SummaryLine are the parts of a report as the JSON
-// formats write them, in one line without its end. They are the same for what
-// was read back from such a document, so that they tell whether two are alike.
+// HeaderLine is the head of a report as the JSON formats write it, in one line
+// without its end, as FindingLine and SummaryLine are the other parts. They are
+// the same for what was read back from such a document, so that they tell whether
+// two are alike.
 func HeaderLine(h Header) ([]byte, error) { return encode(newSweepHeader(h)) }
 
 // FindingLine is one finding; see HeaderLine.

@@ -169,7 +169,7 @@ func (a *Sweep) Fates(addrs []netip.Addr) (func(netip.AddrPort, exposure.Transpo
 
 func unknown(netip.AddrPort, exposure.Transport) exposure.State { return matrix.Unknown }
 
-// ErrMoved: what a report says was asked contradicts its findings.
+// ErrMoved means that what a report says was asked contradicts its findings.
 var ErrMoved = errors.New("the findings were changed")
 
 // misplaced looks for an answer to a question that was never in a sweep's plan:

@@ -1,0 +1,52 @@
+package history_test
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/memsweep/memsweep/history"
+)
+
+// TestTenMillion imports 100 sweeps of 100,000 exposures, and says how fast that
+// was and how large the file is. HISTORY_SWEEPS=100 asks for it: it takes minutes.
+func TestTenMillion(t *testing.T) {
+	sweeps, err := strconv.Atoi(os.Getenv("HISTORY_SWEEPS"))
+	if err != nil {
+		t.Skip("HISTORY_SWEEPS=100 asks for it")
+	}
+	const exposures = 100_000
+	s, path := newStore(t)
+	k := keep(t, exposures)
+	var first, spent time.Duration
+	for i := range sweeps {
+		d := record(t, s, i, k)
+		if spent += d; i == 0 {
+			first = d
+		}
+	}
+	k = nil
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d observations in %s: %.0f/s; the first sweep %s, each that followed %s; %d MB, and %d MB of memory from the system",
+		sweeps*exposures, spent.Round(time.Second), float64(sweeps*exposures)/spent.Seconds(), first.Round(10*time.Millisecond),
+		((spent - first) / time.Duration(max(1, sweeps-1))).Round(10*time.Millisecond), info.Size()>>20, m.Sys>>20)
+	start := time.Now()
+	if s, err = history.Open(context.Background(), path, history.Existing); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	clean(t, s)
+	t.Logf("check: %s", time.Since(start).Round(time.Second))
+}
