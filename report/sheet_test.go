@@ -24,8 +24,8 @@ func someSheet(rows int) Sheet {
 	}
 	held := held()
 	return Sheet{
-		About: "changes", Headline: "2 new, 1 fixed " + evil, Where: []string{"Seen from " + evil}, Alarms: []string{"The last sweep from " + evil + " is incomplete."},
-		Counts: []Count{{"New", 2}, {evil, 1}}, Ranked: true, More: "memsweep history changes --format csv",
+		About: "changes", Headline: "2 new, 1 fixed\u202e\x1b[2J<b>", Where: []string{"Seen from " + evil}, Alarms: []string{"The last sweep from " + evil + " is incomplete."},
+		Counts: []Count{{"New", 2}, {"Fi\u202exed", 1}}, Ranked: true, More: "memsweep history changes --format csv",
 		Columns:  []Column{{"Endpoint", ""}, {"", "ip"}, {"Vantage", "vantage"}, {"What", "what"}},
 		Parts:    []Part{{Title: "New", Note: "A note.", Rows: list}, {Title: "Fixed", Rows: list}, {Title: "Nothing", Rows: func(func(Row, error) bool) {}}},
 		Findings: []Shown{{"rack (trusted) " + evil, held.findings[0]}},
@@ -88,11 +88,13 @@ func TestSheetsSayWhatTheyLeaveOut(t *testing.T) {
 		{"markdown", maxMarkdownListed, "\n| **", "**100 rows more, not listed here.**"},
 		{"html", maxHTMLListed - 1, `<th scope="row"`, "<b>20000 of them are listed, 19998 are left out.</b>"},
 	} {
-		document := string(sheetAs(t, someSheet(c.rows), c.format, Options{}))
+		sheet := someSheet(c.rows)
+		sheet.Findings = nil
+		document := string(sheetAs(t, sheet, c.format, Options{}))
 		if !strings.Contains(document, c.says) || strings.Count(document, c.row) >= 2*c.rows {
 			t.Errorf("%s: %d rows", c.format, strings.Count(document, c.row))
 		}
-		document = string(sheetAs(t, someSheet(c.rows), c.format, Options{Verbose: true}))
+		document = string(sheetAs(t, sheet, c.format, Options{Verbose: true}))
 		if strings.Contains(document, "left-out\">") || strings.Contains(document, "not listed here") || strings.Count(document, c.row) != 2*c.rows {
 			t.Errorf("%s -v: %d rows of %d", c.format, strings.Count(document, c.row), 2*c.rows)
 		}

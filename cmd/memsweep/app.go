@@ -79,7 +79,7 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 
 func helpCommand(c *cli.Context) string {
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
-		return fmt.Sprintf("`memsweep %s --help`", c.Command.Name)
+		return fmt.Sprintf("`%s --help`", c.Command.HelpName)
 	}
 	return "`memsweep --help`"
 }

@@ -136,7 +136,7 @@ func historyBackupCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return usagef("history backup: write one new file: `memsweep history backup copy.db --history FILE`")
 			}
-			return withHistory(c, history.ReadOnly, func(s *history.Store) error {
+			return withHistory(c, history.Existing, func(s *history.Store) error {
 				if err := s.Backup(c.Context, c.Args().First()); err != nil {
 					return &exit{exitOutput, err}
 				}

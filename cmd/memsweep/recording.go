@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/report"
 )
 
 // openRecorder opens a history for what the sweep will find, and sees that it can
@@ -21,11 +24,38 @@ func openRecorder(c *cli.Context, path string) (*output, error) {
 		store.Close()
 		return nil, err
 	}
+	opened, err := os.Stat(path)
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
 	release := func() {
 		recorder.Close()
 		store.Close() // what was written is there; what was not, is not
 	}
-	return &output{destination: destination{Format: historyFormat, Path: path}, writer: recorder, release: release}, nil
+	return &output{destination: destination{Format: historyFormat, Path: path}, writer: recording{recorder, path, opened}, release: release}, nil
+}
+
+// recording is a Recorder into a file that has to be the same one at the end.
+// SQLite goes on writing to one that was removed or replaced meanwhile.
+type recording struct {
+	report.Writer
+	path   string
+	opened os.FileInfo
+}
+
+func (r recording) End(s report.Summary) error {
+	if err := r.Writer.End(s); err != nil {
+		return err
+	}
+	now, err := os.Stat(r.path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("it is gone: %w", err)
+	case !os.SameFile(r.opened, now):
+		return errors.New("somebody put another file into its place while the sweep ran")
+	}
+	return nil
 }
 
 // historyFormat stands in messages where a report has its format.

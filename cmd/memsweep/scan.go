@@ -120,13 +120,6 @@ func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 	if err != nil {
 		return run, err
 	}
-	if path := run.setup.History; path != "" {
-		recorder, err := openRecorder(c, path)
-		if err != nil {
-			return run, fmt.Errorf("--history: %w", err)
-		}
-		run.outputs.list = append(run.outputs.list, recorder)
-	}
 	run.sweep, err = scanner.New(r.plan, scanner.Options{
 		ID: id, Scope: r.scope, Resume: r.resume, Narrow: r.narrow,
 		Emit: run.emit, Save: run.save, Extra: extra, From: run.from, Engine: engine,
@@ -144,7 +137,14 @@ func newRun(c *cli.Context, r *request) (run *sweepRun, err error) {
 	if err != nil {
 		return run, err
 	}
-	run.outputs.list = append(run.outputs.list, outputs.list...)
+	run.outputs = outputs
+	if path := run.setup.History; path != "" {
+		recorder, err := openRecorder(c, path)
+		if err != nil {
+			return run, fmt.Errorf("--history: %w", err)
+		}
+		run.outputs.list = append(run.outputs.list, recorder)
+	}
 	return run, nil
 }
 

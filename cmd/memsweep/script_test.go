@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,9 @@ func TestScripts(t *testing.T) {
 			}
 			return true, l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "shut": shut, "status": status, "fill": fill, "fetch": fetch},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server": server, "shut": shut, "status": status, "fill": fill, "fetch": fetch, "sql": statement,
+		},
 	})
 }
 
@@ -85,6 +88,18 @@ func shut(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	running(ts)[args[0]].Close()
 	delete(running(ts), args[0])
+}
+
+// statement changes a database as only somebody else would: `sql FILE STATEMENT`.
+func statement(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sql FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
 }
 
 // status runs a program that must end with one exit code: `status 2 memsweep …`.

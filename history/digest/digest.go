@@ -166,9 +166,9 @@ func sight(s life.Seen) string {
 		text += " ×" + strconv.FormatFloat(*s.BAF, 'f', 1, 64)
 	}
 	var more []string
-	if s.Product != "" {
+	if s.Product != "" && (s.Version == nil || !strings.Contains(*s.Version, s.Product)) {
 		more = append(more, s.Product)
-	} else if s.Service != "" && s.State == exposure.Foreign {
+	} else if s.Service != "" && s.Service != s.Product && s.State == exposure.Foreign {
 		more = append(more, s.Service)
 	}
 	if s.Version != nil {
