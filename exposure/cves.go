@@ -24,13 +24,27 @@ type span struct {
 	certain bool
 }
 
-// weaknesses are the vulnerabilities of memcached, by year. Scores are those of
+// described is a weakness with what is said of it whichever server has it.
+type described struct {
+	weakness
+	words     string // weakness.affects
+	reference string
+}
+
+// weaknesses are the vulnerabilities of memcached as published lists them. They
+// are made once: every finding is looked up in them.
+var weaknesses = sync.OnceValue(func() (list []described) {
+	for _, w := range published() {
+		list = append(list, described{w, w.affects(), "https://nvd.nist.gov/vuln/detail/" + w.id})
+	}
+	return list
+})
+
+// published are the vulnerabilities of memcached, by year. Scores are those of
 // NVD, of CVSS 3 where there is one; that of CVE-2020-22570, which NVD has not
 // scored, is from third-party listings. Ranges are NVD's or the reporter's
 // unless a comment says why not.
-//
-// The table is made once: every finding is looked up in it.
-var weaknesses = sync.OnceValue(func() []weakness {
+func published() []weakness {
 	return []weakness{
 		// NVD's CPE names memcachedb, the text memcached.
 		{"CVE-2009-1255", "stats maps tells anyone how memory is laid out", 5.0, "2.0",
@@ -96,7 +110,7 @@ var weaknesses = sync.OnceValue(func() []weakness {
 		{"CVE-2026-47784", "the time that SASL takes tells how much of a password is right", 8.1, "3.1",
 			[]span{surely("1.4.5", "1.6.42")}, saslPasswordDB, false},
 	}
-})
+}
 
 func surely(from, before string) span  { return span{release(from), release(before), true} }
 func perhaps(from, before string) span { return span{release(from), release(before), false} }

@@ -50,22 +50,23 @@ func Hidden(r rune) bool {
 // escapeBytes writes a raw reply as one line of printable ASCII. Unlike
 // Escape it doubles backslashes, so that the text stands for one reply only.
 func escapeBytes(raw []byte) string {
-	var b strings.Builder
+	const hex = "0123456789abcdef"
+	b := make([]byte, 0, len(raw)+len(raw)/8)
 	for _, c := range raw {
 		switch {
 		case c == '\r':
-			b.WriteString(`\r`)
+			b = append(b, '\\', 'r')
 		case c == '\n':
-			b.WriteString(`\n`)
+			b = append(b, '\\', 'n')
 		case c == '\t':
-			b.WriteString(`\t`)
+			b = append(b, '\\', 't')
 		case c == '\\':
-			b.WriteString(`\\`)
+			b = append(b, '\\', '\\')
 		case c >= ' ' && c <= '~':
-			b.WriteByte(c)
+			b = append(b, c)
 		default:
-			fmt.Fprintf(&b, `\x%02x`, c)
+			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
 		}
 	}
-	return b.String()
+	return string(b)
 }

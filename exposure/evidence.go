@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// exchangeJSON is the JSON form of an Exchange: the reply twice, once to read
-// and once exactly as it came.
-type exchangeJSON struct {
+// Transcript is the JSON form of an Exchange: the reply twice, once to read and
+// once exactly as it came. As a plain struct, encoding/json writes it in one
+// pass; what a MarshalJSON returns, it looks through once more.
+type Transcript struct {
 	Question  string `json:"question"`
 	Text      string `json:"text"`   // printable ASCII, the rest as \r, \n, \t, \\ and \xNN
 	Base64    []byte `json:"base64"` // the same bytes; encoding/json writes them as base64
@@ -27,26 +28,29 @@ func (e Exchange) Lines() []string {
 	return lines
 }
 
-// MarshalJSON implements [json.Marshaler].
-func (e Exchange) MarshalJSON() ([]byte, error) {
+// Transcript returns what is written of e.
+func (e Exchange) Transcript() Transcript {
 	reply := e.Reply
 	if reply == nil {
 		reply = []byte{}
 	}
-	return json.Marshal(exchangeJSON{
+	return Transcript{
 		Question:  e.Question,
 		Text:      escapeBytes(reply),
 		Base64:    reply,
 		Bytes:     e.Bytes,
 		Truncated: e.Bytes > len(reply),
 		Ending:    e.Ending,
-	})
+	}
 }
+
+// MarshalJSON implements [json.Marshaler].
+func (e Exchange) MarshalJSON() ([]byte, error) { return json.Marshal(e.Transcript()) }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The reply is taken from base64;
 // text and truncated follow from it.
 func (e *Exchange) UnmarshalJSON(data []byte) error {
-	var j exchangeJSON
+	var j Transcript
 	if err := json.Unmarshal(data, &j); err != nil {
 		return fmt.Errorf("read exchange: %w", err)
 	}

@@ -56,9 +56,24 @@ func Systems() []string {
 // It is empty where there is nothing to change. It rests on addresses, ports,
 // release numbers, and the name of the unit that an audit saw: nothing that a
 // server said in words gets into it, nor what a stored report calls its fix.
+//
+// It is to be run as it is, again too, without anybody reading it: see
+// ReadyFile. Advice is the same for people.
 func Remedy(f *Finding, name string, clients []netip.Prefix) []Fix {
 	x := exposedBy(f)
-	x.clients, x.run = clients, true
+	x.clients, x.alone, x.run = clients, true, true
+	return x.remedy(name)
+}
+
+// Advice is Remedy in the words of a report: short lines, to be read and pasted
+// by somebody who sees what is there already.
+func Advice(f *Finding, name string, clients []netip.Prefix) []Fix {
+	x := exposedBy(f)
+	x.clients, x.alone = clients, true
+	return x.remedy(name)
+}
+
+func (x exposed) remedy(name string) []Fix {
 	for _, s := range systems() {
 		if s.name == name {
 			return s.fixes(x)

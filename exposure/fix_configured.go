@@ -34,6 +34,32 @@ func (x exposed) configured(where string, own []string, edit func(options []stri
 	return list
 }
 
+// edited is the same for people: what to write into the file, and no lines that
+// look after everything that may stand there. edit makes the change.
+func (x exposed) edited(where string, edit func(options []string) Fix) []Fix {
+	options := x.options()
+	_, ok := x.instance()
+	if !x.stock || !x.alone && (!ok || len(options) == 0) {
+		return nil // what systemd does is shown as well
+	}
+	if !ok {
+		return x.dropIn()
+	}
+	var list []Fix
+	if len(options) > 0 {
+		change := edit(options)
+		change.Title = x.aim() + " (" + where + ")"
+		list = append(list, change)
+	}
+	if x.reachable && len(x.clients) > 0 {
+		list = append(list, x.dropIn()...)
+	}
+	if len(options) > 0 {
+		list = append(list, Fix{Title: "Restart, and check what it listens on", Lines: x.restart()})
+	}
+	return list
+}
+
 // backup keeps a file as it was before the first change.
 func backup(file string) string {
 	return fmt.Sprintf("test -e %[1]s.before-memsweep || cp -p %[1]s %[1]s.before-memsweep", file)

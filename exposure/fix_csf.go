@@ -13,6 +13,9 @@ import (
 func fixCSF(x exposed) []Fix {
 	const folder = "/etc/csf"
 	const file, allow = folder + "/csf.conf", folder + "/csf.allow"
+	if !x.run {
+		return x.csfAdvice(file, allow)
+	}
 	var list []Fix
 	lines := []string{endLine(allow)}
 	for transport, port := range x.endpoints {
@@ -37,4 +40,24 @@ func fixCSF(x exposed) []Fix {
 			strings.ToUpper(string(transport)), port, file))
 	}
 	return append(list, Fix{Title: "Take the port off the lists that ConfigServer Firewall lets in, and restart it", Lines: lines})
+}
+
+// csfAdvice is the same for people, who see whether the port is part of a range.
+func (x exposed) csfAdvice(file, allow string) []Fix {
+	var list []Fix
+	if len(x.clients) > 0 {
+		in := Fix{Title: "Let the given networks in", File: allow, Lines: []string{"# Beside the lines in this file:"}}
+		for transport, port := range x.endpoints {
+			for _, p := range x.clients {
+				in.Lines = append(in.Lines, fmt.Sprintf("%s|in|d=%d|s=%s", transport, port, p))
+			}
+		}
+		list = append(list, in)
+	}
+	out := Fix{Title: "Take the port off the lists that ConfigServer Firewall lets in, and narrow ranges that hold it", File: file}
+	for transport, port := range x.endpoints {
+		name := strings.ToUpper(string(transport))
+		out.Lines = append(out.Lines, fmt.Sprintf("# %s_IN and %[1]s6_IN without %d", name, port))
+	}
+	return append(list, out, Fix{Title: "Restart it", Lines: []string{"csf -r"}})
 }

@@ -9,7 +9,7 @@ import (
 // line. Of several -U the last one counts, but every -l adds an address, so
 // an existing -l line must go when there is a new one. A # starts a comment.
 func fixDebian(x exposed) []Fix {
-	name, ok := x.instance()
+	name, _ := x.instance()
 	file := "/etc/memcached.conf"
 	if name != "" {
 		file = "/etc/memcached_" + name + ".conf"
@@ -26,23 +26,18 @@ func fixDebian(x exposed) []Fix {
 			}
 		})
 	}
-	options := x.options()
-	if !x.stock || !ok || len(options) == 0 {
-		return nil
-	}
-	lines := []string{"# Instead of every -U line in this file; of several, the last counts."}
-	if x.reachable {
-		which := "-l"
-		if x.udpOn {
-			which = "-U and -l"
+	return x.edited("Debian, Ubuntu", func(options []string) Fix {
+		lines := []string{"# Instead of every -U line in this file; of several, the last counts."}
+		if x.reachable && len(x.clients) == 0 {
+			which := "-l"
+			if x.udpOn {
+				which = "-U and -l"
+			}
+			lines = []string{"# Instead of every " + which + " line in this file: a further -l would add an address."}
 		}
-		lines = []string{
-			"# Instead of every " + which + " line in this file: a further -l would add an address.",
-			"# Clients elsewhere? Then -l with the one private address that they use.",
+		if x.reachable && !x.alone {
+			lines = append(lines, "# Clients elsewhere? Then -l with the one private address that they use.")
 		}
-	}
-	return []Fix{
-		{Title: x.aim() + " (Debian, Ubuntu)", File: file, Lines: append(lines, options...)},
-		{Title: "Restart, and check what it listens on", Lines: x.restart()},
-	}
+		return Fix{File: file, Lines: append(lines, options...)}
+	})
 }

@@ -14,6 +14,7 @@ import (
 type exposed struct {
 	ip       netip.Addr
 	clients  []netip.Prefix // who must reach it; empty: nobody but the host itself
+	alone    bool           // this system was asked for: what helps on others is not shown beside it
 	run      bool           // the lines are to be run as they are, not to be read
 	udp, tcp []uint16       // the ports that answered, or are on in the settings
 

@@ -30,19 +30,30 @@ func fixIptables(x exposed) []Fix {
 	var load []string
 	for _, f := range families {
 		for _, chain := range chains {
-			load = append(load, fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain))
+			if x.run {
+				load = append(load, fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain))
+			}
 		}
 		load = append(load, fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
 	}
 	return []Fix{
 		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
 		{Title: "Let only " + x.whom() + " in, by the host's firewall (iptables)", File: file, Lines: append(lines, "COMMIT")},
-		{Title: "Load it, once or again; never without --noflush, which would take all other rules away", Lines: load},
+		{Title: x.onceOrAgain() + "; never without --noflush, which would take all other rules away", Lines: load},
 		{Title: "Keep it over a reboot, which iptables alone does not; and what docker publishes passes DOCKER-USER, not INPUT", Lines: []string{
 			"netfilter-persistent save  # Debian, Ubuntu: package iptables-persistent",
 			"service iptables save; service ip6tables save  # RHEL, CentOS: package iptables-services",
 		}},
 	}
+}
+
+// onceOrAgain says whether the lines below it can be run twice: to take the
+// jumps to the chains away first is only part of what is to be run unread.
+func (x exposed) onceOrAgain() string {
+	if x.run {
+		return "Load it, once or again"
+	}
+	return "Load it, once"
 }
 
 // iptablesChain closes one endpoint to all but clients.

@@ -24,10 +24,16 @@ func fixNftables(x exposed) []Fix {
 		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
 		{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: lines},
 		{Title: "Load it, once or again", Lines: []string{"nft -f " + file}},
-		{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{
-			fmt.Sprintf(`grep -qxF 'include "%s"' /etc/nftables.conf || printf '\ninclude "%s"\n' >>/etc/nftables.conf`, file, file),
-		}},
+		{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{x.nftInclude(file)}},
 	}
+}
+
+// nftInclude has the file loaded when the machine starts.
+func (x exposed) nftInclude(file string) string {
+	if !x.run {
+		return fmt.Sprintf(`echo 'include "%s"' >>/etc/nftables.conf`, file)
+	}
+	return fmt.Sprintf(`grep -qxF 'include "%s"' /etc/nftables.conf || printf '\ninclude "%s"\n' >>/etc/nftables.conf`, file, file)
 }
 
 // nftTable closes one endpoint to all but clients.

@@ -239,3 +239,38 @@ func TestOtherPorts(t *testing.T) {
 		}
 	}
 }
+
+// TestAdviceIsShort: what people read has no line that looks after everything
+// that a file may hold; that is for what is run unread.
+func TestAdviceIsShort(t *testing.T) {
+	t.Parallel()
+	for _, system := range Systems() {
+		for _, list := range [][]netip.Prefix{nil, clients(t, "10.0.0.0/24", "fd00::/64")} {
+			f := reflecting()
+			advice := Advice(&f, system, list)
+			if len(advice) == 0 {
+				t.Errorf("%s: none for %v", system, list)
+			}
+			for _, fix := range append(advice, f.Fix...) {
+				for _, line := range fix.Lines {
+					guarded := strings.Contains(line, "sed ") || strings.Contains(line, "awk ") || strings.Contains(line, "grep ") || strings.Contains(line, "; do")
+					if fix.For != "aws-sg" && (guarded || len(line) > 125) || fix.For == "" {
+						t.Errorf("%s: %d bytes: %s", system, len(line), line)
+					}
+				}
+			}
+			text := ""
+			for _, fix := range advice {
+				text += strings.Join(fix.Lines, "\n") + "\n"
+			}
+			for _, p := range list {
+				if !strings.Contains(text, p.String()) {
+					t.Errorf("%s: %s is not let in:\n%s", system, p, text)
+				}
+			}
+			if list != nil && strings.Contains(text, "-l 127.0.0.1") {
+				t.Errorf("%s: clients are shut out:\n%s", system, text)
+			}
+		}
+	}
+}

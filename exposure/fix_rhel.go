@@ -11,7 +11,7 @@ import (
 // backslash (systemd.exec(5)): what is not one plain line is left to people.
 func fixRHEL(x exposed) []Fix {
 	const common = "/etc/sysconfig/memcached"
-	name, ok := x.instance()
+	name, _ := x.instance()
 	file := common
 	if name != "" {
 		file += "." + name
@@ -27,21 +27,12 @@ func fixRHEL(x exposed) []Fix {
 			)
 		})
 	}
-	options := x.options()
-	if !x.stock || !ok || len(options) == 0 {
-		return nil
-	}
-	return []Fix{
-		{
-			Title: x.aim() + " (RHEL, CentOS, Fedora)",
-			File:  file,
-			Lines: []string{
-				"# Instead of the OPTIONS line in this file; keep other options that it has, but " + x.others() + ".",
-				fmt.Sprintf("OPTIONS=%q", strings.Join(options, " ")),
-			},
-		},
-		{Title: "Restart, and check what it listens on", Lines: x.restart()},
-	}
+	return x.edited("RHEL, CentOS, Fedora", func(options []string) Fix {
+		return Fix{File: file, Lines: []string{
+			"# Instead of the OPTIONS line in this file; keep other options that it has, but " + x.others() + ".",
+			fmt.Sprintf("OPTIONS=%q", strings.Join(options, " ")),
+		}}
+	})
 }
 
 // optionsName is a regular expression (ERE) for what a line with options starts
@@ -81,7 +72,7 @@ func onePlainLine(common, file string) []string {
 // and without its -U 0 a server before 1.5.6 would switch UDP on.
 func (x exposed) others() string {
 	switch {
-	case x.udpOn && x.reachable:
+	case x.udpOn && x.reachable && len(x.clients) == 0:
 		return "no other -U or -l"
 	case x.udpOn:
 		return "no other -U; keep -l as it is"

@@ -8,7 +8,7 @@ func fixSystemd(x exposed) []Fix {
 		return nil
 	}
 	list := x.dropIn()
-	if x.run && !x.unitSeen() {
+	if x.alone && !x.unitSeen() {
 		list = append([]Fix{{
 			Title: "See that " + stockUnit + " is what listens there: another instance is memcached@NAME.service, and its drop-in goes into the folder of that name",
 			Lines: append(x.listening(), "systemctl show -p MainPID "+stockUnit),

@@ -79,7 +79,7 @@ func vulnerabilities(r Release, s server) []Vulnerability {
 		}
 		list = append(list, Vulnerability{
 			ID: w.id, Certainty: certainty, Title: w.title, CVSS: w.cvss, CVSSVer: w.cvssVersion,
-			Affects: w.affects(), Fixed: w.fixedFor(r), Reference: "https://nvd.nist.gov/vuln/detail/" + w.id,
+			Affects: w.words, Fixed: w.fixedFor(r), Reference: w.reference,
 		})
 	}
 	return list

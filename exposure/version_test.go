@@ -1,6 +1,35 @@
 package exposure
 
-import "testing"
+import (
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// releasePattern is what a version string may be.
+var releasePattern = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-\S+)?(\D.*)?$`)
+
+func FuzzParseRelease(f *testing.F) {
+	for _, s := range []string{
+		"1.6.18", "1.4.25 Ubuntu", "1.6.0-rc1 x", "1.6.0-", "1.6.0- x", "1.6.0\n", "1.6.0-a\n", "1.6.0-a\nb", "1.6.0-a\n\n", "1.6.0\n\n",
+		"01.0002.3", "1.6.12345", "00001.6.1", "1.6.1\xff", "1.6.1-\xff\u2003y", "1..1", "1.6.1.7", "1.6.1-\vx y",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var want Release
+		m := releasePattern.FindStringSubmatch(s)
+		if m != nil {
+			want.Major, _ = strconv.Atoi(m[1])
+			want.Minor, _ = strconv.Atoi(m[2])
+			want.Patch, _ = strconv.Atoi(m[3])
+			want.Suffix, want.Rest = m[4], m[5]
+		}
+		if got, ok := ParseRelease(s); ok != (m != nil) || got != want {
+			t.Fatalf("%q: %+v, %v; want %+v", s, got, ok, want)
+		}
+	})
+}
 
 func TestParseRelease(t *testing.T) {
 	t.Parallel()

@@ -42,3 +42,11 @@ func TestDiscoveryAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a question, want none", allocs)
 	}
 }
+
+func BenchmarkParseStats(b *testing.B) {
+	reply := wire(b, "mc1.6.18__default__tcp__stats")
+	b.ReportAllocs()
+	for b.Loop() {
+		parseStats(reply).stats()
+	}
+}

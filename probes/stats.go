@@ -3,6 +3,7 @@ package probes
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -23,23 +24,26 @@ type statMap map[string]string
 // long; values are cut. Of a key that comes twice, which memcached never
 // sends, the first value counts: what comes late cannot rewrite what was said.
 func parseStats(reply []byte) statMap {
-	stats := statMap{}
+	stats := make(statMap, min(bytes.Count(reply, []byte{'\n'}), maxStatLines))
+	text := string(reply) // once: keys and values are parts of it
 	for range maxStatLines {
 		line, complete := firstLine(reply)
 		if !complete || endsReply(line) {
 			break
 		}
-		reply = reply[bytes.IndexByte(reply, '\n')+1:]
-		rest, ok := bytes.CutPrefix(line, []byte("STAT "))
+		said := text[:len(line)]
+		next := bytes.IndexByte(reply, '\n') + 1
+		reply, text = reply[next:], text[next:]
+		rest, ok := strings.CutPrefix(said, "STAT ")
 		if !ok {
 			continue
 		}
-		key, value, _ := bytes.Cut(rest, []byte{' '})
+		key, value, _ := strings.Cut(rest, " ")
 		if len(key) == 0 || len(key) > maxStatKey {
 			continue
 		}
-		if _, twice := stats[string(key)]; !twice {
-			stats[string(key)] = string(value[:min(len(value), maxStatValue)])
+		if _, twice := stats[key]; !twice {
+			stats[key] = value[:min(len(value), maxStatValue)]
 		}
 	}
 	return stats
@@ -47,6 +51,7 @@ func parseStats(reply []byte) statMap {
 
 func (m statMap) text(key string) *string {
 	if value, ok := m[key]; ok {
+		value = strings.Clone(value) // without the reply that it is part of
 		return &value
 	}
 	return nil

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -93,35 +94,51 @@ func knownCoverage(c exposure.Coverage) *exposure.Coverage {
 	return &c
 }
 
+// writtenFinding is a finding in the form that is written: its last fields, which
+// stand before those of Finding, hold transcripts.
+type writtenFinding struct {
+	exposure.Finding
+	TCP  *writtenObservation   `json:"tcp"`
+	UDP  *writtenObservation   `json:"udp"`
+	Also []*writtenObservation `json:"also,omitempty"`
+}
+
+// writtenObservation is the same of an observation.
+type writtenObservation struct {
+	exposure.Observation
+	Evidence []exposure.Transcript `json:"evidence"`
+	Notes    []string              `json:"notes,omitempty"`
+}
+
 // written returns a copy of f in which every list of the contract is a list:
 // empty, never null.
-func written(f exposure.Finding) exposure.Finding {
+func written(f exposure.Finding) writtenFinding {
 	f.Reasons = list(f.Reasons)
 	f.Fix = slices.Clone(list(f.Fix))
 	for i := range f.Fix {
 		f.Fix[i].Lines = list(f.Fix[i].Lines)
 	}
-	f.TCP = writtenObservation(f.TCP)
-	f.UDP = writtenObservation(f.UDP)
-	f.Also = slices.Clone(f.Also)
+	w := writtenFinding{Finding: f, TCP: observationOf(f.TCP), UDP: observationOf(f.UDP)}
 	for i := range f.Also {
-		f.Also[i] = *writtenObservation(&f.Also[i])
+		w.Also = append(w.Also, observationOf(&f.Also[i]))
 	}
-	return f
+	return w
 }
 
-func writtenObservation(o *exposure.Observation) *exposure.Observation {
+func observationOf(o *exposure.Observation) *writtenObservation {
 	if o == nil {
 		return nil
 	}
-	c := *o
-	c.Evidence = list(c.Evidence)
-	if c.Amplification != nil {
-		a := *c.Amplification
-		a.DatagramSizes = list(a.DatagramSizes)
-		c.Amplification = &a
+	w := &writtenObservation{Observation: *o, Evidence: make([]exposure.Transcript, 0, len(o.Evidence)), Notes: o.Notes}
+	for _, e := range o.Evidence {
+		w.Evidence = append(w.Evidence, e.Transcript())
 	}
-	return &c
+	if o.Amplification != nil {
+		a := *o.Amplification
+		a.DatagramSizes = list(a.DatagramSizes)
+		w.Amplification = &a
+	}
+	return w
 }
 
 func list[T any](s []T) []T {
@@ -134,9 +151,12 @@ func list[T any](s []T) []T {
 // encode writes v as one line of JSON, without the line's end. What it returns
 // is valid UTF-8, hides nothing from whoever looks at it on a terminal, and is
 // the same for a value that was read back.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+func encode(v any) ([]byte, error) { return encodeInto(new(bytes.Buffer), v) }
+
+// encodeInto is encode in a room that is used again: the line holds until then.
+func encodeInto(b *bytes.Buffer, v any) ([]byte, error) {
+	b.Reset()
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
@@ -169,11 +189,7 @@ func spellOut(line []byte) []byte {
 // anyHidden is bytes.ContainsFunc(line, exposure.Hidden), made for text that is
 // nearly all ASCII.
 func anyHidden(line []byte) bool {
-	for i := 0; i < len(line); {
-		if c := line[i]; ' ' <= c && c <= '~' {
-			i++ // printable ASCII: there is nothing to look up
-			continue
-		}
+	for i := plainStart(line); i < len(line); i += plainStart(line[i:]) {
 		r, size := rune(line[i]), 1
 		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(line[i:])
@@ -184,6 +200,21 @@ func anyHidden(line []byte) bool {
 		i += size
 	}
 	return false
+}
+
+// plainStart is how much of a line is printable ASCII, looked at eight bytes at
+// a time.
+func plainStart(line []byte) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(line); i += 8 {
+		v := binary.LittleEndian.Uint64(line[i:])
+		printable := (v + (0x80-' ')*each) & ^(v + each) & ^v // the high bit of each byte that is none of the others
+		if printable&high != high {
+			break
+		}
+	}
+	return i
 }
 
 // plainReplacement spells the replacement character out. encoding/json writes

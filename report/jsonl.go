@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"time"
@@ -26,7 +27,7 @@ type (
 	}
 	findingLine struct {
 		Type string `json:"type"`
-		exposure.Finding
+		writtenFinding
 	}
 	summaryLine struct {
 		Type         string             `json:"type"`
@@ -39,19 +40,22 @@ type (
 	}
 )
 
-type jsonlWriter struct{ w io.Writer }
+type jsonlWriter struct {
+	w    io.Writer
+	room bytes.Buffer
+}
 
-func newJSONL(w io.Writer, _ Options) Writer { return jsonlWriter{w} }
+func newJSONL(w io.Writer, _ Options) Writer { return &jsonlWriter{w: w} }
 
-func (j jsonlWriter) Begin(h Header) error {
+func (j *jsonlWriter) Begin(h Header) error {
 	return j.line(lineHeader, headerLine{lineHeader, SchemaVersion, h.Tool, newSweepHeader(h)})
 }
 
-func (j jsonlWriter) Finding(f exposure.Finding) error {
+func (j *jsonlWriter) Finding(f exposure.Finding) error {
 	return j.line(lineFinding, findingLine{lineFinding, written(f)})
 }
 
-func (j jsonlWriter) End(s Summary) error {
+func (j *jsonlWriter) End(s Summary) error {
 	return j.line(lineSummary, summaryLine{
 		Type:         lineSummary,
 		Status:       s.Status,
@@ -64,8 +68,8 @@ func (j jsonlWriter) End(s Summary) error {
 }
 
 // line writes one line and hands it on at once, where w holds lines back.
-func (j jsonlWriter) line(kind string, v any) error {
-	line, err := encode(v)
+func (j *jsonlWriter) line(kind string, v any) error {
+	line, err := encodeInto(&j.room, v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", kind, err)
 	}

@@ -57,7 +57,7 @@ func nmapPortOf(o *exposure.Observation) (nmapPort, error) {
 	}
 	kept := *o
 	kept.Evidence = nil
-	text, err := encode(writtenObservation(&kept))
+	text, err := encode(observationOf(&kept))
 	if err != nil {
 		return port, err
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 type shelf struct {
 	findings []heldFinding
 	bodies   spool.Spool
+	room     bytes.Buffer
 }
 
 type heldFinding struct {
@@ -27,7 +29,7 @@ type heldFinding struct {
 
 // put keeps v, which stands for f in the document.
 func (s *shelf) put(f *exposure.Finding, v any) error {
-	line, err := encode(v)
+	line, err := encodeInto(&s.room, v)
 	if err != nil {
 		return fmt.Errorf("write finding %s: %w", f.ID, err)
 	}

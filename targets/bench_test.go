@@ -81,3 +81,16 @@ func BenchmarkScopeAllows(b *testing.B) {
 		scope.Allows(addr)
 	}
 }
+
+func BenchmarkOrderFill(b *testing.B) {
+	o := NewOrder(1<<24-100_000, 1)
+	row := make([]uint64, 64)
+	b.ReportAllocs()
+	first := uint64(0)
+	for b.Loop() {
+		o.Fill(row, first, 1)
+		if first += 64; first+64 > o.Len() {
+			first = 0
+		}
+	}
+}

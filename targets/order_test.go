@@ -64,6 +64,25 @@ func TestOrderInverse(t *testing.T) {
 	})
 }
 
+// TestOrderFill: a row is what At says one by one, whatever its length, and
+// however little of the domain is used.
+func TestOrderFill(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.OneOf(rapid.Uint64Range(1, 300), rapid.Uint64Range(1, 1<<40)).Draw(t, "n")
+		o := NewOrder(n, rapid.Uint64().Draw(t, "seed"))
+		step := rapid.Uint64Range(1, 9).Draw(t, "step")
+		first := rapid.Uint64Range(0, n-1).Draw(t, "first")
+		row := make([]uint64, rapid.Uint64Range(0, min(70, (n-1-first)/step+1)).Draw(t, "length"))
+		o.Fill(row, first, step)
+		for i, got := range row {
+			if want := o.At(first + uint64(i)*step); got != want {
+				t.Fatalf("position %d of %d from %d by %d: %d, want %d", i, len(row), first, step, got, want)
+			}
+		}
+	})
+}
+
 func TestOrderShardedAndRestarted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Range(0, 5000).Draw(t, "n")
@@ -124,7 +143,8 @@ func TestOrderIsStable(t *testing.T) {
 	for _, c := range []struct{ n, seed, pos, want uint64 }{
 		{256, 1, 0, 155}, {1 << 24, 1, 12345, 7048887}, {1<<32 + 7, 99, 1 << 31, 2406441690},
 	} {
-		if got := NewOrder(c.n, c.seed).At(c.pos); got != c.want {
+		o := NewOrder(c.n, c.seed)
+		if got := o.At(c.pos); got != c.want {
 			t.Errorf("NewOrder(%d, %d).At(%d) = %d, want %d", c.n, c.seed, c.pos, got, c.want)
 		}
 	}
@@ -138,7 +158,8 @@ func TestOrderAtOutOfRangePanics(t *testing.T) {
 					t.Errorf("At(%d) of %d did not panic", n, n)
 				}
 			}()
-			NewOrder(n, 1).At(n)
+			o := NewOrder(n, 1)
+			o.At(n)
 		}()
 	}
 }

@@ -20,7 +20,11 @@ type Set struct {
 	ranges []netipx.IPRange
 	starts []uint64 // starts[i] is how many addresses come before ranges[i], saturating
 	length uint64   // saturating
+	v4     []span4  // of ranges: those of IPv4, which come first
 }
+
+// span4 is a range of IPv4 as two numbers, which compare in no time.
+type span4 struct{ first, last uint32 }
 
 // SetOf returns the set of the addresses in prefixes, which may overlap.
 func SetOf(prefixes ...netip.Prefix) (Set, error) {
@@ -55,6 +59,9 @@ func built(b *netipx.IPSetBuilder) Set {
 	for i, r := range s.ranges {
 		s.starts[i] = s.length
 		s.length = addSaturating(s.length, rangeLen(r))
+		if r.From().Is4() {
+			s.v4 = append(s.v4, span4{number(r.From()), number(r.To())})
+		}
 	}
 	return s
 }
@@ -99,16 +106,42 @@ func (s Set) Contains(addr netip.Addr) bool {
 	return ok
 }
 
+// number is an IPv4 address as its number.
+func number(a netip.Addr) uint32 {
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])
+}
+
 // find returns the position of the range that holds addr. It is asked once for
 // every packet, so it does without a comparing function.
-func (s Set) find(addr netip.Addr) (int, bool) {
-	if !addr.Is4() {
-		if addr.Zone() != "" {
-			return 0, false
-		}
-		addr = addr.Unmap()
+func (s *Set) find(addr netip.Addr) (int, bool) {
+	if addr.Is4() {
+		return s.find4(number(addr))
 	}
-	low, high := 0, len(s.ranges) // ranges before low begin at or before addr
+	if addr.Zone() != "" {
+		return 0, false
+	}
+	if addr.Is4In6() {
+		return s.find4(number(addr.Unmap()))
+	}
+	return s.find6(addr)
+}
+
+func (s *Set) find4(n uint32) (int, bool) {
+	low, high := 0, len(s.v4) // ranges before low begin at or before n
+	for low < high {
+		middle := (low + high) / 2
+		if n < s.v4[middle].first {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low - 1, low > 0 && n <= s.v4[low-1].last
+}
+
+func (s *Set) find6(addr netip.Addr) (int, bool) {
+	low, high := len(s.v4), len(s.ranges) // ranges before low begin at or before addr
 	for low < high {
 		middle := (low + high) / 2
 		if addr.Less(s.ranges[middle].From()) {
@@ -117,7 +150,7 @@ func (s Set) find(addr netip.Addr) (int, bool) {
 			low = middle + 1
 		}
 	}
-	return low - 1, low > 0 && !s.ranges[low-1].To().Less(addr)
+	return low - 1, low > len(s.v4) && !s.ranges[low-1].To().Less(addr)
 }
 
 // compareRange orders a range against an address: 0 when it holds it.

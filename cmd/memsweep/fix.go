@@ -24,10 +24,10 @@ let them in; debian and rhel turn UDP off, and have systemd hold all others off,
 since memcached itself cannot tell clients apart. Without --allow, nobody gets
 in but the host itself. Nothing that a server said gets into what is printed.
 
-The lines on stdout are for people. -o FILE, with one --for and one finding,
-writes the same as a file to run (debian, rhel, csf, aws-sg: sh FILE) or to load
-(the others: how, and how it survives a reboot, stands in it); -o - writes it to
-stdout instead. All can be applied again. iptables, nftables, csf and aws-sg leave
+The lines on stdout are for people, who see what is there already. -o FILE, with
+one --for and one finding, writes a file to run (debian, rhel, csf, aws-sg: sh
+FILE) or to load (the others: how, and how it survives a reboot, stands in it),
+which looks first; -o - writes it to stdout instead. All can be applied again. iptables, nftables, csf and aws-sg leave
 open connections open; systemd holds strangers off at once; debian and rhel may
 restart memcached, which ends all connections and empties the cache. They change
 the server of the unit that an audit saw; else they stop before they change

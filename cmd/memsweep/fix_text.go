@@ -18,7 +18,7 @@ func fixText(h report.Header, f *exposure.Finding, systems []string, clients []n
 	fmt.Fprintf(&b, "%s  %s, %s%s\n", address(f), f.Severity, f.Verdict, id(f))
 	fmt.Fprintf(&b, "Closes %s.\n", aim(f, clients))
 	for _, name := range systems {
-		fixes := exposure.Remedy(f, name, clients)
+		fixes := exposure.Advice(f, name, clients)
 		if len(fixes) == 0 {
 			fmt.Fprintf(&b, "\n%s: nothing to change; it is not memcached itself, or this does not close it\n", name)
 		}

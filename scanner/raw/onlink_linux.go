@@ -52,8 +52,9 @@ func (t *track) meet(ctx context.Context, job scanner.Job, q scanner.Question, n
 	}
 	switch {
 	case err == nil:
-		t.keepMAC(q.Addr, [6]byte(n.MAC))
-		t.add(&q, [6]byte(n.MAC))
+		mac := [6]byte(n.MAC)
+		t.keepMAC(q.Addr, mac)
+		t.add(q, &mac)
 	case ctx.Err() != nil:
 		job.Report(scanner.Event{Kind: scanner.Unasked, Addr: q.Addr, Question: q})
 	case !errors.Is(err, ErrNoNeighbour):

@@ -40,6 +40,7 @@ type Frame struct {
 	// NextMAC is the Ethernet address of the next hop where the path has none
 	// of its own: targets on the link. Zero stands for the path's.
 	NextMAC [6]byte
+	port    uint8 // which of its verifier's ports SrcPort is
 }
 
 // Sender puts frames of one template on one interface. It is used by one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/memsweep/memsweep/exposure"
@@ -138,7 +139,7 @@ func (t *track) send(ctx context.Context, job scanner.Job) error {
 		if t.last.PerHost() {
 			t.onLink = append(t.onLink, q)
 		} else {
-			t.add(&q, t.lastMAC)
+			t.add(q, &t.lastMAC)
 		}
 		if len(t.onLink) == onLinkBatch {
 			t.meetAll(ctx, job)
@@ -178,11 +179,16 @@ func (t *track) turn(addr netip.Addr) error {
 	return nil
 }
 
-func (t *track) add(q *scanner.Question, next [6]byte) {
+// add lets a question wait for the next flush. The frame is filled in where it
+// waits: to read what was just written by parts as a whole costs as much as
+// the cookie.
+func (t *track) add(q scanner.Question, next *[6]byte) {
 	port, token := t.cookie(q.Addr)
 	w := t.lastW
-	w.frames = append(w.frames, Frame{Dst: q.Addr, NextMAC: next, SrcPort: t.ports[port], Token: token})
-	w.asked = append(w.asked, *q)
+	w.frames = slices.Grow(w.frames, 1)[:len(w.frames)+1]
+	f := &w.frames[len(w.frames)-1]
+	f.Dst, f.SrcPort, f.Token, f.NextMAC, f.port = q.Addr, t.ports[port], token, *next, uint8(port)
+	w.asked = append(w.asked, q)
 	t.waiting++
 }
 

@@ -39,7 +39,7 @@ func newVerifier(probe probes.Probe, ports []uint16, cookies scanner.Cookies) *v
 // cookie returns which port and token belong to an address.
 func (v *verifier) cookie(addr netip.Addr) (port int, token uint32) {
 	c := v.cookies.Of(addr, v.probe.Port)
-	port, token = int(c>>32)%len(v.ports), uint32(c)
+	port, token = int(uint32(c>>32)%uint32(len(v.ports))), uint32(c) // 32 bits divide faster
 	if v.recent != nil {
 		token &= 0xffff
 	}
@@ -55,8 +55,7 @@ func (v *verifier) remember(frames []Frame, asked []scanner.Question) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for i := range frames {
-		port := slices.Index(v.ports, frames[i].SrcPort)
-		v.recent[port][frames[i].Token] = uint32(min(asked[i].Pos+1, math.MaxUint32))
+		v.recent[frames[i].port][frames[i].Token] = uint32(min(asked[i].Pos+1, math.MaxUint32))
 	}
 }
 
@@ -191,5 +190,5 @@ func (v *verifier) show(on string, asked netip.Addr, p *Packet) {
 // frame is what asked an address.
 func (v *verifier) frame(addr netip.Addr) Frame {
 	port, token := v.cookie(addr)
-	return Frame{Dst: addr, SrcPort: v.ports[port], Token: token}
+	return Frame{Dst: addr, SrcPort: v.ports[port], Token: token, port: uint8(port)}
 }
