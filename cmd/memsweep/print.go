@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/memsweep/memsweep/history/digest"
+	"github.com/memsweep/memsweep/internal/notify"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/report"
 )
@@ -38,8 +39,8 @@ func listProbes(c *cli.Context) error {
 func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "schema",
-		Usage:     "print the JSON Schema of the json report, of a comparison, or of diff and history",
-		ArgsUsage: "[compare|history]",
+		Usage:     "print the JSON Schema of the json report, of a comparison, of diff and history, or of a notification",
+		ArgsUsage: "[compare|history|message]",
 		Action: func(c *cli.Context) error {
 			text := report.Schema()
 			switch what := c.Args().First(); {
@@ -49,8 +50,10 @@ func schemaCommand() *cli.Command {
 				text = report.MatrixSchema()
 			case what == "history":
 				text = digest.Schema()
+			case what == "message":
+				text = notify.Schema()
 			case what != "":
-				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema history` for diff and history", what)
+				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema history` for diff and history, `memsweep schema message` for a notification", what)
 			}
 			_, err := c.App.Writer.Write(text)
 			return written(err)

@@ -188,3 +188,34 @@ func TestTheURLOfAChatIsASecret(t *testing.T) {
 		}
 	}
 }
+
+// TestThePageIsLinked: the only link is the owner's.
+func TestThePageIsLinked(t *testing.T) {
+	t.Parallel()
+	const page = ", page: 'https://memsweep.example.net/?'"
+	if _, err := parse(t, "- {name: chat, kind: slack, url_file: url"+page+"}\n", "url", "http://127.0.0.1:1/"); err == nil {
+		t.Error("a page with a query was taken")
+	}
+	r := receive(t, nil)
+	for _, kind := range []string{"slack", "teams", "webhook"} {
+		more := ""
+		if kind == "webhook" {
+			more = ", secret_file: key"
+		}
+		target := targets(t, "- {name: chat, kind: "+kind+", url_file: url, page: 'https://memsweep.example.net/a&b/'"+more+"}\n", "url", r.URL)[0]
+		if _, err := notify.Test(context.Background(), target, epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := r.deliveries()
+	if slack := texts(t, got[0].body, "text"); strings.Count(strings.Join(slack, "\n"), "<https://memsweep.example.net/a&amp;b|Open memsweep>") != 2 {
+		t.Error(slack) // a block, and the text beside the blocks
+	}
+	if urls := texts(t, got[1].body, "url"); len(urls) != 1 || urls[0] != "https://memsweep.example.net/a&b" {
+		t.Error(urls)
+	}
+	if links := texts(t, got[2].body, "link"); len(links) != 1 || links[0] != "https://memsweep.example.net/a&b/host/192.0.2.7" {
+		t.Error(links)
+	}
+	fitsSchema(t, got[2].body)
+}

@@ -45,7 +45,7 @@ func TestEveryKindIsRead(t *testing.T) {
 			t.Errorf("%s\nwant %s", line, want[i])
 		}
 	}
-	if list[0].Batch != 50 || list[1].Batch != 500 {
+	if list[0].Batch != 50 || list[1].Batch != 1000 {
 		t.Error(list[0].Batch, list[1].Batch)
 	}
 }
@@ -82,6 +82,8 @@ func TestMistakes(t *testing.T) {
 		web + ", only: {vantage: x}}":                              "3: unknown key \"vantage\": write one of kinds",
 		web + ", ca_file: missing}":                                "3: ca_file: open ",
 		web + ", ca_file: key}":                                    "3: ca_file ",
+		web + ", page: memsweep.example.net}":                      "3: page: not a page's address",
+		web + ", page: 'javascript:alert(1)'}":                     "3: page: not a page's address",
 		web + ", insecure: 'yes'}":                                 "3: insecure \"yes\": write one of no, allow",
 		web + ", template: '{{.Titel}}'}":                          "3: template: executing",
 		web + ", template: '{{.Title}}'}":                          "3: template: it does not make JSON",

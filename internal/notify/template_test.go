@@ -83,7 +83,7 @@ func TestTemplatesHaveBounds(t *testing.T) {
 	} {
 		began := time.Now()
 		_, err := parse(t, "- {name: t, kind: command, command: sh, template_file: form}\n", "form", form)
-		if err == nil || time.Since(began) > 5*time.Second {
+		if err == nil || time.Since(began) > time.Minute {
 			t.Errorf("%s: %v after %s", name, err, time.Since(began))
 		}
 	}
@@ -96,7 +96,7 @@ func FuzzTemplate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, form string) {
 		began := time.Now()
 		list, err := parse(t, "- {name: t, kind: command, command: 'true', template_file: form}\n", "form", form)
-		if took := time.Since(began); took > 20*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Fatalf("%q took %s", form, took)
 		}
 		if err == nil {

@@ -136,7 +136,11 @@ func TestAnswersOfWebhooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := receive(t, func(_ int, w http.ResponseWriter) { c.answer(w) })
-			answer, err := webhook(t, r.URL+"/hook/T0/secretpath1234", ", timeout: 500ms").Carry(context.Background(), notify.Trial("soc"))
+			timeout := ", timeout: 30s"
+			if name == "slow" {
+				timeout = ", timeout: 500ms"
+			}
+			answer, err := webhook(t, r.URL+"/hook/T0/secretpath1234", timeout).Carry(context.Background(), notify.Trial("soc"))
 			prospect, says := "", answer
 			if err != nil {
 				prospect, says = notify.Prospect(err), err.Error()
