@@ -27,7 +27,7 @@ jobs:
     targets: [127.94.1.0/28]
     port: %[1]d
     rate: 250
-    timeout: 150ms
+    timeout: 1s
     cooldown: 100ms
     vantage: {name: inside, trust: untrusted}
     every: 1s
@@ -35,7 +35,7 @@ jobs:
     targets: [127.94.1.0/29]
     port: %[1]d
     rate: 150
-    timeout: 150ms
+    timeout: 1s
     cooldown: 100ms
     vantage: {name: outside, trust: untrusted}
     every: 2s
