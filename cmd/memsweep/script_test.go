@@ -49,7 +49,9 @@ func TestScripts(t *testing.T) {
 			}
 			return true, l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"server": server, "shut": shut, "status": status, "fill": fill, "fetch": fetch, "sql": statement},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server": server, "shut": shut, "status": status, "fill": fill, "fetch": fetch, "sql": statement,
+		},
 	})
 }
 

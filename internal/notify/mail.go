@@ -8,6 +8,7 @@ import (
 	"net"
 	stdmail "net/mail"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (o *mailer) carry(ctx context.Context, m *Message) (string, error) {
 // refused tells the server's own word that it never will from everything else.
 // A login that is refused is no such word: it can be mended at the server.
 func (o *mailer) refused(ctx context.Context, err error, password string) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
 	why := exposure.Escape(clipTo(redact(err.Error(), o.secrets(password)...), maxAnswer))
