@@ -64,6 +64,9 @@ func (s *Store) open(ctx context.Context, mode Mode) (err error) {
 	if err := s.place(mode); err != nil {
 		return err
 	}
+	if mode != ReadOnly && onReadOnlyMedia(s.path) {
+		return errors.New("nothing can be written where it is: copy it to another place")
+	}
 	if mode != ReadOnly {
 		if s.write, err = connect(s.path, "rwc", 1); err != nil {
 			return err

@@ -73,7 +73,7 @@ func (s *Store) take(ctx context.Context, r *Recorder, end report.Summary, diges
 		}
 		if old != nil && bytes.Equal(old.digest, digest) {
 			done.Again = true
-			return nil
+			return w.exec("UPDATE sweep SET job = ? WHERE id = ? AND job IS NULL", nullText(r.job), old.id) // whose it is may be told later
 		}
 		if old != nil {
 			if err := w.replaceable(old, r, end); err != nil {
@@ -246,7 +246,7 @@ func (w *writing) putSweep(n *newcomer, end report.Summary, digest []byte, old *
 	}
 	if old != nil {
 		args = append(args, old.id)
-		return old.id, w.exec(`UPDATE sweep SET scan = ?, digest = ?, vantage = ?, job = ?, started = ?, finished = ?, status = ?, engine = ?, plan = ?,
+		return old.id, w.exec(`UPDATE sweep SET scan = ?, digest = ?, vantage = ?, job = coalesce(?, job), started = ?, finished = ?, status = ?, engine = ?, plan = ?,
 			planned = ?, answered = ?, closed = ?, silent = ?, local_error = ?, not_scanned = ?,
 			rate_asked = ?, rate_achieved = ?, imported = ?, problems = ?, tally = ?, header = ?, summary = ? WHERE id = ?`, args...)
 	}

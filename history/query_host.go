@@ -20,7 +20,7 @@ import (
 const (
 	maxLives       = 1000 // exposures: ports and vantages
 	maxHostChanges = 500
-	maxIntervals   = 1000    // of one exposure, the newest
+	maxIntervals   = 1000     // of one exposure, the newest
 	maxFinding     = 8 << 20  // bytes of JSON
 	maxFindings    = 32 << 20 // the same, of all together; what is beyond is not told
 )

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// ErrRunning: a run of that job goes on already.
+// ErrRunning is that a run of that job goes on already.
 var ErrRunning = errors.New("a run of it goes on already")
 
-// ErrRunEnded: that run ended already, in another way.
+// ErrRunEnded is that a run ended already, in another way.
 var ErrRunEnded = errors.New("it ended already")
 
 // maxRunProblem bounds what is kept of a problem, in bytes: it may quote what a

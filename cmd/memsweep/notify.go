@@ -205,6 +205,10 @@ func retryMessages(c *cli.Context) error {
 			return usagef("notify retry: %w: `memsweep notify outbox --history %s` lists what there is", err, c.String("history"))
 		}
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%d messages are to be sent again\n", len(ids))
+	text := fmt.Sprintf("%d messages are to be sent again", len(ids))
+	if len(ids) == 1 {
+		text = "1 message is to be sent again"
+	}
+	_, err = fmt.Fprintln(c.App.Writer, text)
 	return written(err)
 }

@@ -5,14 +5,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/memsweep/memsweep/history/digest"
+	"github.com/memsweep/memsweep/internal/notify"
 	"github.com/memsweep/memsweep/probes"
 	"github.com/memsweep/memsweep/report"
-	"github.com/memsweep/memsweep/targets"
 )
 
 func probesCommand() *cli.Command {
@@ -40,8 +39,8 @@ func listProbes(c *cli.Context) error {
 func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "schema",
-		Usage:     "print the JSON Schema of the json report, of a comparison, or of diff and history",
-		ArgsUsage: "[compare|history]",
+		Usage:     "print the JSON Schema of the json report, of a comparison, of diff and history, or of a notification",
+		ArgsUsage: "[compare|history|message]",
 		Action: func(c *cli.Context) error {
 			text := report.Schema()
 			switch what := c.Args().First(); {
@@ -51,38 +50,13 @@ func schemaCommand() *cli.Command {
 				text = report.MatrixSchema()
 			case what == "history":
 				text = digest.Schema()
+			case what == "message":
+				text = notify.Schema()
 			case what != "":
-				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema history` for diff and history", what)
+				return usagef("schema: unknown document %q: write `memsweep schema` for the report, `memsweep schema compare` for a comparison, `memsweep schema history` for diff and history, `memsweep schema message` for a notification", what)
 			}
 			_, err := c.App.Writer.Write(text)
 			return written(err)
-		},
-	}
-}
-
-func scopeCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "scope",
-		Usage: "work with scope files: the owner's word on what may be swept",
-		Subcommands: []*cli.Command{{
-			Name:      "init",
-			Usage:     "print a scope file for ranges, to be filled in",
-			ArgsUsage: "RANGE...",
-			Action: func(c *cli.Context) error {
-				text, err := targets.Template(c.Args().Slice(), time.Now())
-				if err != nil {
-					return usage(err)
-				}
-				_, err = fmt.Fprint(c.App.Writer, text)
-				return written(err)
-			},
-		}},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return unknownCommand(c.Command.Subcommands, "memsweep scope", c.Args().First())
-			}
-			cli.ShowSubcommandHelp(c)
-			return &exit{code: exitUsage}
 		},
 	}
 }

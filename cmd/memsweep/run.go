@@ -182,6 +182,14 @@ func runOnce(c *cli.Context, config *schedule.Config, s *schedule.Sweeper, name 
 	ctx, caught, release := stopped(c.Context)
 	defer release()
 	result, err := s.Make(ctx, config.Jobs[i], time.Now())
+	for err == nil && !result.Until.IsZero() { // a blackout holds for everybody
+		select {
+		case <-ctx.Done():
+			result.Suspended, result.Until = true, time.Time{}
+		case <-time.After(time.Until(result.Until)):
+			result, err = s.Make(ctx, config.Jobs[i], time.Now())
+		}
+	}
 	switch {
 	case errors.Is(err, schedule.ErrElsewhere), errors.Is(err, history.ErrRunning):
 		return usage(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -79,7 +80,8 @@ func (e *expected) get() map[string]time.Duration {
 	return e.jobs
 }
 
-// metricsService answers /metrics, and nothing else, to whoever can reach it.
+// metricsService answers /metrics, and at /healthz that it is there, to whoever
+// can reach it.
 func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handler, log *slog.Logger) (service, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
 	if err != nil {
@@ -87,6 +89,9 @@ func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handl
 	}
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", numbers)
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "ok\n") // who asked and is gone needs no answer
+	})
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
 	return service{name: "metrics", drop: func() { l.Close() }, run: func(ctx context.Context) error {
@@ -106,9 +111,12 @@ func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handl
 // pageService serves the history's pages.
 func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, numbers http.Handler, log *slog.Logger) (service, error) {
 	o := web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Version: versionText(), Metrics: numbers, Log: logWriter{log}}
-	var err error
-	if o.Token, err = readToken(s.TokenFile, ""); err != nil {
-		return service{}, fmt.Errorf("serve: %w", err)
+	if s.TokenFile != "" {
+		token, err := readToken(s.TokenFile, "")
+		if err != nil {
+			return service{}, fmt.Errorf("serve: %w", err)
+		}
+		o.Token = token
 	}
 	site := web.New(store, o)
 	l, err := site.Listen(ctx)

@@ -43,6 +43,7 @@ var layers = map[string]layer{
 	"internal/memtest": {own: []string{"exposure", "probes"}, not: []string{"testing"}},
 	testOnly:           {},
 	"internal/lint":    {},
+	"deploy":           {}, // tests only
 	// The lab and the benchmark around it are for tests and for `make bench`.
 	"internal/lab":       {own: []string{"internal/memtest", "exposure", "report"}, others: []string{"github.com/cilium/ebpf", "golang.org/x/sys"}},
 	"internal/lab/bench": {own: []string{"internal/lab", "exposure", "report"}, others: []string{"golang.org/x/sys"}},

@@ -13,7 +13,7 @@ import (
 type chat struct {
 	*post
 	form    *form
-	compose func(title string, lines []string) ([]byte, error)
+	compose func(title string, lines []string, page string) ([]byte, error)
 }
 
 func openSlack(p *targetFile, t *Target) carrier {
@@ -29,7 +29,7 @@ func (c *chat) carry(ctx context.Context, m *Message) (string, error) {
 	if err != nil {
 		return "", failuref(few, "template: %v", err)
 	}
-	body, err := c.compose(title, lines)
+	body, err := c.compose(title, lines, m.Page)
 	if err != nil {
 		return "", failuref(few, "%v", err)
 	}

@@ -60,22 +60,24 @@ func (c *command) carry(ctx context.Context, m *Message) (string, error) {
 	cmd.Stdin = bytes.NewReader(body)
 	said := &head{limit: 4 << 10}
 	cmd.Stdout, cmd.Stderr = said, said
-	cmd.WaitDelay = 2 * time.Second // for a child of its own that holds on to its output
+	cmd.WaitDelay = time.Second // for a child of its own that holds on to its output
 	asGroup(cmd)
 	err = cmd.Run()
 	answer := exposure.Escape(clip(strings.TrimSpace(string(said.kept))))
-	var ended *exec.ExitError
+	ended := cmd.ProcessState
 	switch {
-	case ctx.Err() != nil:
+	case ended == nil:
+		return answer, fmt.Errorf("run it: %w", err)
+	case !ended.Exited() && ctx.Err() != nil:
 		return answer, errors.New("it did not end in time, and was killed")
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+	case !ended.Exited():
+		return answer, errors.New(ended.String())
+	case ended.Success(): // even if a child of its own still holds its output
 		return strings.TrimSpace("exit 0 " + answer), nil
-	case errors.As(err, &ended) && ended.ExitCode() == tempFail:
+	case ended.ExitCode() == tempFail:
 		return answer, failuref(again, "exit %d: %s", tempFail, answer)
-	case errors.As(err, &ended) && ended.ExitCode() >= 0:
-		return answer, failuref(few, "exit %d: %s", ended.ExitCode(), answer)
 	}
-	return answer, fmt.Errorf("run it: %w", err)
+	return answer, failuref(few, "exit %d: %s", ended.ExitCode(), answer)
 }
 
 // environment is all that the program sees of ours: no secret is in it.

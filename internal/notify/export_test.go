@@ -47,3 +47,12 @@ func BackOff(attempts int, chance float64) time.Duration {
 
 // Linger has a syslog target wait less.
 func (t Target) Linger(d time.Duration) { t.carrier.(*syslog).linger = d }
+
+// Keys are all that a target may have.
+func Keys() []string {
+	list := append(commonKeys[:len(commonKeys):len(commonKeys)], onlyKeys[3:]...)
+	for _, k := range kinds() {
+		list = append(list, k.keys...)
+	}
+	return list
+}

@@ -144,10 +144,11 @@ func (o *post) send(ctx context.Context, body []byte, header http.Header, secret
 	defer response.Body.Close()
 	data, _ := io.ReadAll(io.LimitReader(response.Body, maxBody)) // the status counts; what is cut off is not
 	answer = response.Status
-	if said := strings.TrimSpace(clipTo(string(data), maxAnswer)); said != "" {
+	if said := strings.TrimSpace(string(data)); said != "" {
 		answer += ": " + said
 	}
-	answer = exposure.Escape(redact(clipTo(answer, maxAnswer), secrets...))
+	// Redacted before it is cut off: half a secret is one too.
+	answer = exposure.Escape(clipTo(redact(answer, secrets...), maxAnswer))
 	return answer, refused(response, answer, time.Now())
 }
 

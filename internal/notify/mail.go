@@ -8,6 +8,7 @@ import (
 	"net"
 	stdmail "net/mail"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -89,11 +90,11 @@ func (o *mailer) carry(ctx context.Context, m *Message) (string, error) {
 	}
 	client, err := o.client(password)
 	if err != nil {
-		return "", errors.New(redact(err.Error(), password))
+		return "", errors.New(redact(err.Error(), o.secrets(password)...))
 	}
 	err = client.DialAndSendWithContext(ctx, letter)
 	if letter.IsDelivered() { // whatever went wrong after the server took it
-		return exposure.Escape(redact(clipTo(letter.ServerResponse(), maxAnswer), password)), nil
+		return exposure.Escape(clipTo(redact(letter.ServerResponse(), o.secrets(password)...), maxAnswer)), nil
 	}
 	return "", o.refused(ctx, err, password)
 }
@@ -101,16 +102,21 @@ func (o *mailer) carry(ctx context.Context, m *Message) (string, error) {
 // refused tells the server's own word that it never will from everything else.
 // A login that is refused is no such word: it can be mended at the server.
 func (o *mailer) refused(ctx context.Context, err error, password string) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
-	why := exposure.Escape(redact(clipTo(err.Error(), maxAnswer), password))
+	why := exposure.Escape(clipTo(redact(err.Error(), o.secrets(password)...), maxAnswer))
 	var answer *textproto.Error
 	var sent *mail.SendError
 	if errors.As(err, &sent) && !sent.IsTemp() && sent.ErrorCode() >= 500 || errors.As(err, &answer) && answer.Code == 554 {
 		return &failure{why: why, prospect: few}
 	}
 	return errors.New(why)
+}
+
+// secrets are the forms in which a login is sent, for a server may repeat it.
+func (o *mailer) secrets(password string) []string {
+	return []string{password, "\x00" + o.user + "\x00" + password}
 }
 
 func (o *mailer) client(password string) (*mail.Client, error) {

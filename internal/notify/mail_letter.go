@@ -31,7 +31,7 @@ func (o *mailer) letter(m *Message) (*mail.Msg, error) {
 	}
 	footer := "Message " + m.ID + " of memsweep to " + m.Target + ". A repetition has the same number."
 	var page strings.Builder
-	if err := letterPage.Execute(&page, map[string]any{"Title": title, "Lines": lines, "Footer": footer}); err != nil {
+	if err := letterPage.Execute(&page, map[string]any{"Title": title, "Lines": lines, "Page": m.Page, "Footer": footer}); err != nil {
 		return nil, err
 	}
 	letter := mail.NewMsg(mail.WithNoDefaultUserAgent())
@@ -43,6 +43,9 @@ func (o *mailer) letter(m *Message) (*mail.Msg, error) {
 	letter.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
 	letter.SetGenHeader("X-Auto-Response-Suppress", "All")
 	letter.SetGenHeader("X-Memsweep-Message", m.ID)
+	if m.Page != "" {
+		lines = append(lines, "", "What is open now: "+m.Page)
+	}
 	letter.SetBodyString(mail.TypeTextPlain, title+"\n\n"+strings.Join(lines, "\n")+"\n\n-- \n"+footer+"\n")
 	letter.AddAlternativeString(mail.TypeTextHTML, page.String())
 	return letter, nil

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"crypto/rand"
 	"net/netip"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type Message struct {
 	Target  string    `json:"target"`
 	Test    bool      `json:"test,omitempty"` // nothing happened: somebody tries the target
 	Title   string    `json:"title"`          // what it comes to, in one line, in our own words
+	Page    string    `json:"page,omitempty"` // of `memsweep serve`, as the configuration has it
 	Events  []Told    `json:"events"`         // the worst first
 }
 
@@ -33,7 +35,8 @@ type Told struct {
 	Count    int               `json:"count"` // how often it changed; more than 1: only what it comes to is told
 	At       time.Time         `json:"at"`    // when the last of the sweeps that showed it started, or the run was due
 	Severity exposure.Severity `json:"severity,omitempty"`
-	Text     string            `json:"text"` // all of it in one line
+	Text     string            `json:"text"`           // all of it in one line
+	Link     string            `json:"link,omitempty"` // to its address's page
 
 	// Of a change:
 	IP        *netip.Addr        `json:"ip,omitempty"`
@@ -60,6 +63,18 @@ func (t *Told) Endpoint() string {
 		return ""
 	}
 	return netip.AddrPortFrom(t.IP.WithZone(""), t.Port).String() + "/" + string(t.Transport)
+}
+
+// linkTo has a message point to a page.
+func (m *Message) linkTo(page string) {
+	if m.Page = page; page == "" {
+		return
+	}
+	for i := range m.Events {
+		if ip := m.Events[i].IP; ip != nil {
+			m.Events[i].Link = page + "/host/" + ip.WithZone("").String()
+		}
+	}
 }
 
 // The bounds of what a message quotes.
@@ -216,7 +231,7 @@ func trial(target string, now time.Time) *Message {
 		Now: &life.Seen{BAF: &baf, Detail: life.Detail{State: exposure.Open, Verdict: exposure.Reflector, Severity: exposure.Critical, Auth: exposure.AuthNone, Version: &version}},
 	}
 	t.Text = changeText(&t)
-	m := &Message{ID: "msg_test" + at.Format("20060102150405"), Created: at, Target: target, Test: true, Events: []Told{t}}
+	m := &Message{ID: "msg_test" + rand.Text(), Created: at, Target: target, Test: true, Events: []Told{t}}
 	m.Title = title(m)
 	return m
 }

@@ -26,6 +26,7 @@ type Target struct {
 
 	timeout time.Duration // of an attempt
 	giveUp  time.Duration // the age at which a message is not tried any more
+	page    string        // of `memsweep serve`; "": messages point nowhere
 	carrier carrier
 }
 
@@ -67,7 +68,9 @@ type Log func(format string, args ...any)
 func Test(ctx context.Context, t Target, now time.Time) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	return t.carrier.carry(ctx, trial(t.Name, now))
+	m := trial(t.Name, now)
+	m.linkTo(t.page)
+	return t.carrier.carry(ctx, m)
 }
 
 // Find picks the target of a name.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -29,9 +30,9 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"webhook", []string{"url", "url_file", "url_env", "secret_file", "secret_env", "token_file", "token_env", "content_type", "ca_file", "insecure", "proxy"}, 100, openWebhook},
-		{"slack", []string{"url_file", "url_env", "ca_file", "insecure", "proxy"}, 500, openSlack},
-		{"teams", []string{"url_file", "url_env", "ca_file", "insecure", "proxy"}, 500, openTeams},
-		{"mail", []string{"server", "tls", "from", "to", "user", "password_file", "password_env", "ca_file"}, 500, openMail},
+		{"slack", []string{"url_file", "url_env", "ca_file", "insecure", "proxy"}, maxBatch, openSlack},
+		{"teams", []string{"url_file", "url_env", "ca_file", "insecure", "proxy"}, maxBatch, openTeams},
+		{"mail", []string{"server", "tls", "from", "to", "user", "password_file", "password_env", "ca_file"}, maxBatch, openMail},
 		{"syslog", []string{"server", "tls", "facility", "ca_file"}, 100, openSyslog},
 		{"command", []string{"command"}, 100, openCommand},
 	}
@@ -45,7 +46,7 @@ func kindNames() (names []string) {
 }
 
 var (
-	commonKeys = []string{"name", "kind", "only", "batch", "wait", "timeout", "give_up_after", "template", "template_file"}
+	commonKeys = []string{"name", "kind", "only", "batch", "wait", "timeout", "give_up_after", "page", "template", "template_file"}
 	onlyKeys   = []string{"kinds", "at_least", "vantages", "owners", "jobs", "runs"}
 	// What holds a secret is never written down beside what may be read by all.
 	inlineSecrets = []string{"secret", "password", "token"}
@@ -112,6 +113,7 @@ func (p *targetFile) read() Target {
 	t.Wait = p.duration("wait", time.Minute, 0, 24*time.Hour)
 	t.timeout = p.duration("timeout", 30*time.Second, 100*time.Millisecond, 10*time.Minute)
 	t.giveUp = p.duration("give_up_after", 72*time.Hour, time.Minute, 90*24*time.Hour)
+	t.page = p.page()
 	t.carrier = k.open(p, &t)
 	return t
 }
@@ -131,6 +133,16 @@ func (p *targetFile) known(k kind) {
 			p.Unknown(key, all)
 		}
 	}
+}
+
+// page reads where `memsweep serve` can be reached by those who are told.
+func (p *targetFile) page() string {
+	text := strings.TrimRight(p.word("page"), "/")
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(text, "?#") || u.Scheme != "https" && u.Scheme != "http") {
+		p.Refuse(p.at("page"), "page: not a page's address: write it as `page: https://memsweep.example.net`")
+	}
+	return text
 }
 
 // at is where a key stands, or the whole target.

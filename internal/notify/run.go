@@ -169,6 +169,7 @@ func (d *desk) compose(now time.Time) func(string, []history.Event) ([]byte, err
 		if m == nil {
 			return nil, nil
 		}
+		m.linkTo(d.page)
 		return json.Marshal(m)
 	}
 }

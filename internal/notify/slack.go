@@ -16,24 +16,25 @@ const (
 	slackLines  = 40
 )
 
-type slackPlain struct {
+type slackWords struct {
 	Type  string `json:"type"`
 	Text  string `json:"text"`
-	Emoji bool   `json:"emoji"`
+	Emoji *bool  `json:"emoji,omitempty"` // of plain text alone
 }
 
 type slackSection struct {
 	Type string     `json:"type"`
-	Text slackPlain `json:"text"`
+	Text slackWords `json:"text"`
 }
 
 // slackBody writes plain_text blocks, in which nothing is a command, a link or a
 // mention. The text beside them is for notifications, and for rooms that know no
 // blocks (Mattermost): there, lines stand as code.
-func slackBody(title string, lines []string) ([]byte, error) {
+func slackBody(title string, lines []string, page string) ([]byte, error) {
 	lines = fewer(lines, slackLines)
+	no := false
 	block := func(kind, text string) slackSection {
-		return slackSection{kind, slackPlain{Type: "plain_text", Text: text}}
+		return slackSection{kind, slackWords{Type: "plain_text", Text: text, Emoji: &no}}
 	}
 	blocks := []slackSection{block("header", clipTo(title, slackHeader-1))}
 	section := ""
@@ -47,8 +48,13 @@ func slackBody(title string, lines []string) ([]byte, error) {
 	if section != "" {
 		blocks = append(blocks, block("section", section))
 	}
+	text := slackMarkup(title, lines)
+	if page != "" { // the only link, and the owner's
+		link := "<" + slackURL.Replace(page) + "|Open memsweep>"
+		blocks, text = append(blocks, slackSection{"section", slackWords{Type: "mrkdwn", Text: link}}), text+"\n"+link
+	}
 	return json.Marshal(map[string]any{
-		"text": slackMarkup(title, lines), "blocks": blocks, "mrkdwn": true,
+		"text": text, "blocks": blocks, "mrkdwn": true,
 		"parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false,
 	})
 }
@@ -57,6 +63,8 @@ func slackBody(title string, lines []string) ([]byte, error) {
 // (docs.slack.dev/messaging/formatting-message-text), and those of Mattermost:
 // a mention, and what ends code.
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "`", "'")
+
+var slackURL = strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C")
 
 func slackMarkup(title string, lines []string) string {
 	text := entities.Replace(clipTo(title, slackHeader))

@@ -15,7 +15,7 @@ const (
 // teamsBody writes an Adaptive Card, as the workflow "post to a channel when a
 // webhook request is received" takes it. Text runs know no Markdown, no HTML, no
 // link and no mention.
-func teamsBody(title string, lines []string) ([]byte, error) {
+func teamsBody(title string, lines []string, page string) ([]byte, error) {
 	run := func(text string, more map[string]any) map[string]any {
 		inline := map[string]any{"type": "TextRun", "text": text}
 		for k, v := range more {
@@ -37,6 +37,10 @@ func teamsBody(title string, lines []string) ([]byte, error) {
 		}
 		body = append(body, element)
 	}
+	var actions []any
+	if page != "" {
+		actions = append(actions, map[string]any{"type": "Action.OpenUrl", "title": "Open memsweep", "url": page})
+	}
 	return json.Marshal(map[string]any{
 		"type": "message",
 		"attachments": []any{map[string]any{
@@ -44,7 +48,7 @@ func teamsBody(title string, lines []string) ([]byte, error) {
 			"contentUrl":  nil,
 			"content": map[string]any{
 				"$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-				"type":    "AdaptiveCard", "version": "1.4", "body": body,
+				"type":    "AdaptiveCard", "version": "1.4", "body": body, "actions": actions,
 				"msteams": map[string]any{"width": "Full"},
 			},
 		}},

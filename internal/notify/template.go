@@ -25,7 +25,7 @@ const (
 	maxTemplate = 64 << 10 // bytes
 	maxOutput   = 1 << 20  // bytes
 	maxValue    = 64 << 10 // bytes of one text that a function makes
-	maxSteps    = 100_000  // passes through the bodies of ranges and definitions
+	maxSteps    = 20_000   // passes through the bodies of ranges and definitions
 )
 
 // form is somebody's own form of a message. It is executed with bounds, though
@@ -157,6 +157,9 @@ func functions(step func() (string, error)) template.FuncMap {
 		"js":       bounded(func(a ...any) string { return template.JSEscapeString(fmt.Sprint(a...)) }),
 		"json": func(v any) (string, error) {
 			data, err := json.Marshal(v)
+			if len(data) > maxOutput {
+				return "", errOutput
+			}
 			return string(data), err
 		},
 		"escape": bounded(func(a ...any) string { return exposure.Escape(fmt.Sprint(a...)) }),
@@ -216,6 +219,11 @@ func (f *form) execute(m *Message) ([]byte, error) {
 func (f *form) try(target string, valid func([]byte) error) error {
 	for _, m := range []*Message{trial(target, time.Unix(0, 0)), trialRun(target)} {
 		out, err := f.execute(m)
+		for _, bound := range []error{errSteps, errOutput, errTooLong} {
+			if errors.Is(err, bound) {
+				return bound
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -95,9 +95,10 @@ func (w When) before(t time.Time) (time.Time, bool) {
 	return t, false
 }
 
-// Longest is the longest time between two of the coming due times.
+// Longest is the longest time between two of the coming due times: over the weekend
+// for working days, an hour more in autumn.
 func (w When) Longest(now time.Time) (longest time.Duration) {
-	const looked = 64
+	const looked = 64 // runs: more than a weekly job's year
 	due := w.Next(now)
 	for range looked {
 		next := w.Next(due)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/memsweep/memsweep/exposure/policy"
@@ -20,6 +21,13 @@ const confirmAbove = 1 << 20
 // names. Host names are not resolved: what they are may be another thing when the
 // job is due, and `memsweep scan` asks the scope then.
 func (c *configFile) check(j *Job) {
+	if !slices.Contains(j.Plan, "raw") {
+		for _, key := range []string{"sender", "interface", "source"} {
+			if at := j.nodes[key]; at != nil {
+				c.Refuse(at, "job %s: %s is for the raw engine: write `engine: raw` too, or leave it out", j.Name, key)
+			}
+		}
+	}
 	c.checkPolicy(j)
 	scope, ok := c.readScope(j)
 	include, okInclude := c.entries(j, "targets", j.Targets, targets.Arguments, "lists", j.Lists, targets.ReadList)

@@ -109,40 +109,53 @@ func (c *configFile) blackout(j *Job, key, value *yaml.Node) {
 		list = []*yaml.Node{value}
 	}
 	for _, item := range list {
-		w := Window{To: 24 * time.Hour}
-		switch {
-		case item.Kind == yaml.ScalarNode && !handwritten.IsNull(item):
-			c.windowTime(&w, item)
-		case item.Kind == yaml.MappingNode && len(item.Content) > 0:
-			c.Mapping(item, func(key, value *yaml.Node) {
-				switch key.Value {
-				case "time":
-					c.windowTime(&w, value)
-				case "days":
-					w.Days = c.days(key, value)
-				case "dates":
-					w.Dates = c.dates(key, value)
-				default:
-					c.unknown(key, windowKeys)
-				}
-			})
-		default:
-			c.Refuse(item, "blackout: write a window as \"08:00-10:00\", or as {time: \"08:00-10:00\", days: mon-fri}")
-			continue
+		if w, ok := c.window(item); ok {
+			j.When.Blackout = append(j.When.Blackout, w)
 		}
-		j.When.Blackout = append(j.When.Blackout, w)
 	}
 }
 
-func (c *configFile) windowTime(w *Window, value *yaml.Node) {
+func (c *configFile) window(item *yaml.Node) (w Window, ok bool) {
+	w.To = 24 * time.Hour
+	switch {
+	case item.Kind == yaml.ScalarNode && !handwritten.IsNull(item):
+		ok = c.windowTime(&w, item)
+		return w, ok
+	case item.Kind != yaml.MappingNode || len(item.Content) == 0:
+		c.Refuse(item, "blackout: write a window as \"08:00-10:00\", or as {time: \"08:00-10:00\", days: mon-fri}")
+		return w, false
+	}
+	ok = true
+	c.Mapping(item, func(key, value *yaml.Node) {
+		good := true
+		switch key.Value {
+		case "time":
+			good = c.windowTime(&w, value)
+		case "days":
+			w.Days = c.days(key, value)
+			good = w.Days != [7]bool{}
+		case "dates":
+			w.Dates = c.dates(key, value)
+			good = len(w.Dates) > 0
+		default:
+			c.unknown(key, windowKeys)
+			good = false
+		}
+		ok = ok && good
+	})
+	return w, ok
+}
+
+func (c *configFile) windowTime(w *Window, value *yaml.Node) bool {
 	from, to, ok := strings.Cut(value.Value, "-")
 	begin, err := parseClock(from)
 	end, errEnd := parseClock(to)
 	if !ok || err != nil || errEnd != nil || begin == end || begin == 24*time.Hour {
 		c.Refuse(value, "blackout %s: write a window as \"08:00-10:00\", or \"22:00-06:00\", which ends the next day", handwritten.Quote(value.Value))
-		return
+		return false
 	}
 	w.From, w.To = begin, end
+	return true
 }
 
 var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

@@ -37,8 +37,11 @@ func parseCron(text string) (cron.Schedule, error) {
 	if strings.Contains(text, "=") {
 		return nil, errors.New("a zone stands under `zone`")
 	}
-	p := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom).WithMaxSearchYears(9)
-	return p.Parse(text)
+	p, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom)
+	if err != nil {
+		return nil, err
+	}
+	return p.WithMaxSearchYears(9).Parse(text)
 }
 
 // offset spreads a fleet: a scheduler's own share of the jitter, or of the period

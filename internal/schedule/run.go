@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/memsweep/memsweep/exposure"
@@ -33,14 +31,15 @@ const lateStart = 5 * time.Minute
 // maxAttempts bounds how often a sweep that was killed goes on within one run.
 const maxAttempts = 3
 
-// ErrElsewhere: another process makes a run of that job.
+// ErrElsewhere is that another process makes a run of that job.
 var ErrElsewhere = errors.New("another process makes a run of it")
 
 // Result is what came of a run.
 type Result struct {
 	Run       history.Run
-	Code      int  // the exit code of the sweep; -1: there is none
-	Suspended bool // it goes on at the next start
+	Code      int       // the exit code of the sweep; -1: there is none
+	Suspended bool      // it goes on at the next start
+	Until     time.Time // when Make is to be called again, after a blackout; zero: not
 	Resumed   bool
 }
 
@@ -179,7 +178,7 @@ func orNone(r *Result) *Result {
 }
 
 // before sees what is there already: a run that was cut off may have ended, or
-// come too short to go on. It waits for the end of a blackout.
+// come too short to go on; and no sweep starts in a blackout.
 func (r *running) before(ctx context.Context, resumed bool) (*Result, error) {
 	if resumed && !r.canResume() {
 		imported, err := r.imported(ctx, reportName)
@@ -190,28 +189,16 @@ func (r *running) before(ctx context.Context, resumed bool) (*Result, error) {
 			result, err := r.settle(ctx, *imported, ending{code: codeOf(imported.Status)})
 			return &result, err
 		}
-		if late := r.Now().Sub(r.run.Due); late > lateStart && !r.job.CatchUp {
+		if late := r.Now().Sub(r.run.Due); late > lateStart && !r.job.CatchUp && r.run.Problem == "" { // nor was it halted
 			return &Result{Code: -1}, r.fail(ctx, fmt.Sprintf("it was cut off before its first checkpoint, and found again %s after it was due", brief(late.Round(time.Minute))))
 		}
 	}
-	noted := false
-	for {
-		end, ok := r.job.When.Until(r.Now())
-		if ok && !end.After(r.Now()) {
-			break
-		}
-		if !noted {
-			noted = true
-			r.log.Info("a blackout: the sweep waits for its end", "until", end.Format(time.RFC3339))
-			r.halt(ctx, "a blackout, until "+end.In(r.job.When.Zone).Format("2006-01-02 15:04 MST"))
-		}
-		select {
-		case <-ctx.Done():
-			return &Result{Code: -1, Suspended: true}, nil
-		case <-time.After(r.Pause):
-		}
+	if end, _ := r.job.When.Until(r.Now()); end.After(r.Now()) {
+		r.log.Info("a blackout: the run waits for its end", "until", end.Format(time.RFC3339))
+		r.halt(ctx, "a blackout, until "+end.In(r.job.When.Zone).Format("2006-01-02 15:04 MST"))
+		return &Result{Code: -1, Until: end}, nil
 	}
-	if noted || resumed {
+	if resumed {
 		r.halt(ctx, "")
 	}
 	return nil, nil
@@ -273,123 +260,6 @@ func (r *running) suspend(how ending) (Result, error) {
 	r.halt(ctx, "memsweep run was stopped; it goes on at the next start")
 	r.log.Info("the run is suspended, and goes on at the next start")
 	return Result{Code: how.code, Suspended: true}, nil
-}
-
-// conclude imports the report and ends the run.
-func (r *running) conclude(ctx context.Context, how ending) (Result, error) {
-	imported, err := r.imported(ctx, reportName)
-	if err == nil && imported == nil && how.code == codeUnwritten { // then the findings went there
-		imported, err = r.imported(ctx, stdoutName)
-	}
-	if err != nil {
-		return Result{Code: how.code}, r.unread(ctx, err)
-	}
-	if imported == nil {
-		return Result{Code: how.code}, r.fail(ctx, explain(how))
-	}
-	return r.settle(ctx, *imported, how)
-}
-
-// settle ends a run whose report is in the history.
-func (r *running) settle(ctx context.Context, imported history.Imported, how ending) (Result, error) {
-	r.scan = imported.Scan
-	outcome, problem := history.Complete, ""
-	switch {
-	case imported.Status != exposure.Complete:
-		outcome, problem = history.Incomplete, explain(how)
-	case how.code == codeUnwritten: // what was found is known; a document is missing
-		outcome, problem = history.Incomplete, explain(how)
-	}
-	return Result{Code: how.code}, r.end(ctx, outcome, problem)
-}
-
-// unread ends a run whose report could not be imported. The report stays where it
-// is: the next start tries again.
-func (r *running) unread(ctx context.Context, problem error) error {
-	return r.book(ctx, history.Failed, fmt.Sprintf("%v; the report is kept in %s", problem, r.folder))
-}
-
-// end books the end, and removes what is not needed any more.
-func (r *running) end(ctx context.Context, outcome history.Outcome, problem string) error {
-	if err := r.book(ctx, outcome, problem); err != nil {
-		return err
-	}
-	return os.RemoveAll(r.folder)
-}
-
-func (r *running) book(ctx context.Context, outcome history.Outcome, problem string) error {
-	now := r.Now()
-	if err := r.Store.EndRun(context.WithoutCancel(ctx), r.run.ID, now, outcome, r.scan, problem); err != nil {
-		return err
-	}
-	r.run.Outcome, r.run.Problem, r.run.Scan, r.run.Finished = outcome, problem, r.scan, &now
-	level := slog.LevelInfo
-	if outcome != history.Complete {
-		level = slog.LevelWarn
-	}
-	r.log.Log(ctx, level, "run ended", "outcome", string(outcome), "scan", r.scan, "problem", problem)
-	return nil
-}
-
-func (r *running) fail(ctx context.Context, problem string) error {
-	return r.end(ctx, history.Failed, problem)
-}
-
-// imported imports the report that a sweep left, if it left one.
-func (r *running) imported(ctx context.Context, name string) (*history.Imported, error) {
-	f, err := os.Open(filepath.Join(r.folder, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read: its error says nothing
-	if info, err := f.Stat(); err == nil && info.Size() == 0 {
-		return nil, nil
-	}
-	imported, err := r.Store.Import(context.WithoutCancel(ctx), f, f.Name(), exposure.Vantage{}, r.run.Job)
-	if err != nil {
-		return nil, fmt.Errorf("import the report: %w", err)
-	}
-	r.log.Info("report imported", "scan", imported.Scan, "status", string(imported.Status), "findings", imported.Findings, "changes", imported.Changes, "again", imported.Again)
-	return &imported, nil
-}
-
-// codeOf is the exit code that a sweep of that status ends with, whatever it found.
-func codeOf(status exposure.Status) int {
-	if status == exposure.Complete {
-		return 0
-	}
-	return 3
-}
-
-// codeUnwritten is the exit code of a sweep that could not write a report.
-const codeUnwritten = 4
-
-// explain says in words how a sweep ended.
-func explain(how ending) string {
-	var text string
-	switch how.code {
-	case 0, 1:
-		text = "the sweep left no report"
-	case 2:
-		text = "the sweep was refused"
-	case 3:
-		text = "part of the plan was not scanned"
-	case codeUnwritten:
-		text = "a report could not be written"
-	case 130, 143:
-		text = "somebody stopped the sweep"
-	case -1:
-		text = "the sweep was killed"
-	default:
-		text = fmt.Sprintf("the sweep ended with exit code %d", how.code)
-	}
-	if len(how.said) > 0 {
-		text += ": " + strings.Join(how.said, "; ")
-	}
-	return text
 }
 
 // Alone takes the history for this process's schedule: two of them would tell

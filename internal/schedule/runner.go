@@ -41,6 +41,7 @@ type watched struct {
 
 	due    *time.Time // a run waits for its turn; nil: none
 	resume bool       // a run that was cut off waits for its turn
+	pause  time.Time  // that run waits until then, too
 	active bool       // a run is being made
 	of     time.Time  // when that was due
 	first  time.Time  // the first due time that passed meanwhile and is not noted yet
@@ -207,7 +208,7 @@ func (r *Runner) look(ctx context.Context) {
 	}
 	for _, name := range r.order {
 		w := r.jobs[name]
-		if w.active || w.gone || r.running >= r.parallel || w.due == nil && !w.resume {
+		if w.active || w.gone || r.running >= r.parallel || w.due == nil && !w.resume || w.resume && now.Before(w.pause) {
 			continue
 		}
 		r.start(ctx, w)
@@ -235,6 +236,9 @@ func (r *Runner) ended(ctx context.Context, f finished) {
 	w := r.jobs[f.job]
 	w.active = false
 	switch {
+	case f.err == nil && !f.result.Until.IsZero(): // others may have its place
+		w.resume, w.pause = true, f.result.Until
+		return
 	case f.err == nil, errors.Is(f.err, context.Canceled):
 	case errors.Is(f.err, ErrElsewhere) && f.resume: // the sweep of before has not ended yet
 		w.resume = true

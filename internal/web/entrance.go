@@ -97,11 +97,11 @@ func (s *Site) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 // localPath is a path of this site, and nothing that leads elsewhere: else "/".
 func localPath(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || len(to) > maxURL {
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.EscapedPath(), "/") || len(to) > maxURL {
 		return "/"
 	}
 	clean := path.Clean(u.Path)
-	if strings.ContainsAny(u.Path, "\\\r\n\t") || strings.HasPrefix(u.Path, "//") || clean == "/login" || clean == "/logout" {
+	if strings.ContainsAny(to+u.Path, "\\\r\n\t") || strings.HasPrefix(u.Path, "//") || clean == "/login" || clean == "/logout" {
 		return "/"
 	}
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()

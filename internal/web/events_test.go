@@ -30,7 +30,7 @@ type listener struct {
 
 func listen(t *testing.T, url string, header ...string) *listener {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -256,5 +256,28 @@ func TestExportsAreWhole(t *testing.T) {
 	}
 	if kind := a.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/csv;") {
 		t.Error(kind)
+	}
+}
+
+// TestAStreamLasts: what a client may take for its request does not bound how
+// long it may listen.
+func TestAStreamLasts(t *testing.T) {
+	t.Parallel()
+	_, store, _ := living(t)
+	l := listen(t, "http://"+served(t, store, Options{})+"/api/v1/events")
+	l.next("progress")
+	begin, beats := time.Now(), 0
+	for wait := time.After(requestWithin + 4*time.Second); ; {
+		select {
+		case _, more := <-l.all:
+			if beats++; !more {
+				t.Fatalf("the stream ended after %s", time.Since(begin))
+			}
+		case <-wait:
+			if beats == 0 {
+				t.Error("nothing showed that the server is still there")
+			}
+			return
+		}
 	}
 }

@@ -20,6 +20,7 @@ type openPage struct {
 	Filtered bool   // not everything that is open was asked for
 	FixedToo bool   // what was fixed may be among the rows
 	Caption  string // of the rows
+	Host     string // the path of the page of the one address that was asked for; "": it was not one
 	Warnings []string
 	Tiles    []tile
 	Form     filterForm
@@ -106,6 +107,9 @@ func (p *pages) open(r *http.Request, pulse history.Pulse) (string, any, error) 
 	}
 	view := p.newOpenPage(r, pulse, overview, list, next, owners)
 	view.Warnings = warnings
+	if len(filter.Ranges) == 1 && filter.Ranges[0].IsSingleIP() {
+		view.Host = hostPath(history.Endpoint{IP: filter.Ranges[0].Addr()})
+	}
 	return "open", view, nil
 }
 

@@ -28,15 +28,18 @@ const (
 	here = `location.pathname + location.search`
 )
 
-// until waits for something to become true in the page.
+// until waits for something to become true in the page, or in the one that takes
+// its place meanwhile.
 func until(t *testing.T, ctx context.Context, what string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if evaluate[bool](t, ctx, what) {
+	var err error
+	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var yes bool
+		if yes, err = chromedp.Run(ctx, chromedp.Evaluate[bool](what)); err == nil && yes {
 			return
 		}
 	}
-	t.Fatalf("never true: %s", what)
+	t.Fatalf("never true: %s (%v)", what, err)
 }
 
 func visit(t *testing.T, ctx context.Context, address string) {

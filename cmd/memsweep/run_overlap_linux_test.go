@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/memsweep/memsweep/history"
+)
+
+func scheduled(t *testing.T, now time.Time, config string) *scheduler {
+	t.Helper()
+	dir := t.TempDir()
+	s := &scheduler{t: t, config: filepath.Join(dir, "run.yaml"), clock: &clockwork{now: now}}
+	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.store, err = history.Open(context.Background(), filepath.Join(dir, "h.db"), history.Create); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.store.Close() })
+	s.start()
+	return s
+}
+
+func (s *scheduler) runs() (list []string) {
+	s.t.Helper()
+	all, _, err := s.store.Runs(context.Background(), "", history.Page{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range all {
+		list = append([]string{fmt.Sprintf("%s %s %s: %s", r.Job, r.Due.Format("02 15:04"), r.Outcome, r.Problem)}, list...)
+	}
+	return list
+}
+
+// expect waits until the runs are these.
+func (s *scheduler) expect(want ...string) {
+	s.t.Helper()
+	var got []string
+	for range 800 {
+		if got = s.runs(); strings.Join(got, "\n") == strings.Join(want, "\n") {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	s.t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+}
+
+// A run that is due while the one before goes on is missed: the first is noted at
+// once, and the others as one.
+func TestRunsDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	s := scheduled(t, at, `history: h.db
+jobs:
+  net: {targets: 127.98.0.0/24, port: 11998, rate: 120, timeout: 100ms, cooldown: 100ms, cron: "0 * * * *"}
+`)
+	hour := func(n int) { s.clock.set(at.Add(time.Duration(n)*time.Hour - 29*time.Minute)) }
+	hour(1)
+	s.expect("net 21 00:00 running: ")
+	hour(2)
+	s.expect("net 21 00:00 running: ", "net 21 01:00 missed: the run due at 2026-11-21 00:00:00 UTC was still going")
+	for n := 3; n <= 5; n++ {
+		hour(n)
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.expect("net 21 00:00 complete: ", "net 21 01:00 missed: the run due at 2026-11-21 00:00:00 UTC was still going",
+		"net 21 04:00 missed: the run due at 2026-11-21 00:00:00 UTC was still going; so it was at that time, and at the 2 before, since 2026-11-21 02:00:00 UTC")
+	s.halt()
+}
+
+// What was missed is noted as one, and made up for where that is wanted.
+func TestRunsCatchUp(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	s := scheduled(t, at, `history: h.db
+parallel: 2
+jobs:
+  lazy: {targets: 127.98.1.1, port: 11998, timeout: 100ms, cooldown: 100ms, at: "03:00"}
+  keen: {targets: 127.98.1.1, port: 11998, timeout: 100ms, cooldown: 100ms, at: "04:00", catch_up: true}
+`)
+	s.halt()
+	s.clock.set(at.AddDate(0, 0, 10))
+	s.start()
+	s.expect("keen 09 04:00 missed: memsweep run was not running, or asleep, at that time, and at the 8 before, since 2026-11-01 04:00:00 UTC",
+		"lazy 10 03:00 missed: memsweep run was not running, or asleep, at that time, and at the 9 before, since 2026-11-01 03:00:00 UTC",
+		"keen 10 04:00 complete: ")
+	s.halt()
+}
+
+// Of two who make a run of a job at once, in processes of their own, one is refused.
+func TestOnceIsAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := `history: h.db
+jobs:
+  net: {targets: 127.98.2.0/24, port: 11998, rate: 300, timeout: 100ms, cooldown: 100ms, every: 24h}
+`
+	if err := os.WriteFile(filepath.Join(dir, "run.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	codes := map[int]int{}
+	first, log := programme(t, dir, "run", "--once", "net", "run.yaml")
+	second, other := programme(t, dir, "run", "--once", "net", "run.yaml")
+	first.Wait()
+	second.Wait()
+	codes[first.ProcessState.ExitCode()]++
+	codes[second.ProcessState.ExitCode()]++
+	said := log.String() + other.String()
+	if codes[exitOK] != 1 || codes[exitUsage] != 1 || !strings.Contains(said, "job net: another process makes a run of it") {
+		t.Errorf("%v\n%s", codes, said)
+	}
+}
