@@ -51,6 +51,7 @@ func notForUsers(packages []string) []string {
 			"testing",
 			module + "/" + testOnly,
 			module + "/internal/lint",
+			module + "/internal/pretend",
 			"github.com/rogpeppe/go-internal",
 			"github.com/google/go-cmp",
 			"github.com/chromedp",

@@ -85,7 +85,7 @@ type writer struct {
 	tx       *sql.Tx
 	size     Size
 	random   *rand.Rand
-	rows []detail // by ID-1
+	rows     []detail // by ID-1
 	open     [][]map[int]int
 	prepared map[string]*sql.Stmt
 }
