@@ -3,11 +3,8 @@ package history
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 )
-
-var errUnbuilt = errors.New("not built yet")
 
 // reading is one state of the file: what several questions find in it fits
 // together, whatever is written meanwhile.

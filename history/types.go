@@ -10,7 +10,7 @@ import (
 	"github.com/memsweep/memsweep/history/life"
 )
 
-// ErrNotFound: there is no such sweep, host or exposure in the history.
+// ErrNotFound says that there is no such sweep, host or exposure in the history.
 var ErrNotFound = errors.New("not in the history")
 
 // Endpoint is where an exposure is.
