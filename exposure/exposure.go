@@ -214,9 +214,11 @@ const (
 
 // Vantage is the place that a sweep was run from.
 type Vantage struct {
-	Name      string       `json:"name"`
-	Trust     Trust        `json:"trust"`
-	Addresses []netip.Addr `json:"addresses"` // this machine's own, at the time
+	Name  string `json:"name"`
+	Trust Trust  `json:"trust"`
+	// Addresses are this machine's own, at the time. Every report has them, none
+	// as an empty list; where they are nil nobody keeps them.
+	Addresses []netip.Addr `json:"addresses,omitzero"`
 	// Clock is how far the times of the report can be trusted; nil: not known.
 	Clock *Clock `json:"clock,omitempty"`
 }

@@ -151,16 +151,17 @@ type line struct {
 	was, now *life.Seen
 	details  []string
 	why      string
+	job      string
 }
 
 func (l line) worst() exposure.Severity { return l.severity }
 
 func changeLine(c history.Change) line {
-	return line{c.Kind, c.Again, &c.At, c.Scan, c.Severity, c.Exposure, c.Was, c.Now, c.Details, ""}
+	return line{c.Kind, c.Again, &c.At, c.Scan, c.Severity, c.Exposure, c.Was, c.Now, c.Details, "", c.Job}
 }
 
 func differenceLine(d history.Difference) line {
-	return line{d.Kind, d.Again, nil, "", d.Severity, d.Exposure, d.Was, d.Now, d.Details, d.Why}
+	return line{d.Kind, d.Again, nil, "", d.Severity, d.Exposure, d.Was, d.Now, d.Details, d.Why, ""}
 }
 
 func lines[T any](list iter.Seq2[T, error], make func(T) line) iter.Seq2[line, error] {
@@ -200,6 +201,7 @@ func changeColumns(time string) []column[line] {
 		column[line]{"", "details", func(l line) string { return strings.Join(l.details, "; ") }},
 		column[line]{"", "why", func(l line) string { return l.why }},
 		column[line]{"What", "", line.inWords},
+		column[line]{"", "job", func(l line) string { return l.job }},
 	)
 }
 

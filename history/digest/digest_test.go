@@ -335,3 +335,19 @@ func TestSparkline(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestJobAndAddresses: a row of changes says for which job it was seen, at its
+// end; and no document has a field that a history cannot fill.
+func TestJobAndAddresses(t *testing.T) {
+	t.Parallel()
+	all := sheets(t, pretended(t, pretend.Size{Exposures: 24, Sweeps: 5}))
+	for name, sheet := range all {
+		if strings.Contains(write(t, sheet, "json", report.Options{}), `"addresses"`) {
+			t.Errorf("%s has addresses", name)
+		}
+	}
+	rows := strings.Split(write(t, all["changes"], "csv", report.Options{}), "\n")
+	if !strings.HasSuffix(strings.TrimSpace(rows[0]), ",job") || !strings.HasSuffix(strings.TrimSpace(rows[1]), "-daily") {
+		t.Errorf("%s\n%s", rows[0], rows[1])
+	}
+}

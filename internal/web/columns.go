@@ -37,14 +37,14 @@ func exposureRow(e history.Exposure) report.Row {
 }
 
 func changeColumns() []report.Column {
-	return columnsOf("id", "at", "kind", "again", "ip", "transport", "port", "names", "vantage", "trust", "owner", "was", "now", "details", "scan")
+	return columnsOf("id", "at", "kind", "again", "ip", "transport", "port", "names", "vantage", "trust", "owner", "was", "now", "details", "scan", "job")
 }
 
 func changeRow(c history.Change) report.Row {
 	e := c.Exposure
 	return report.Row{Severity: c.Severity, Cells: []string{
 		strconv.FormatInt(c.ID, 10), stamp(c.At), string(c.Kind), strconv.FormatBool(c.Again), e.IP.String(), string(e.Transport), strconv.Itoa(int(e.Port)),
-		strings.Join(e.Names, " "), e.Vantage.Name, string(e.Vantage.Trust), e.Owner, seenOf(c.Was), seenOf(c.Now), strings.Join(c.Details, "; "), c.Scan,
+		strings.Join(e.Names, " "), e.Vantage.Name, string(e.Vantage.Trust), e.Owner, seenOf(c.Was), seenOf(c.Now), strings.Join(c.Details, "; "), c.Scan, c.Job,
 	}}
 }
 
