@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -91,6 +92,58 @@ func welcome(ctx context.Context, tx *sql.Tx, target string) error {
 	return err
 }
 
+// Forget takes leave of the targets that are not among keep: one of that name
+// that comes back begins anew, and is not told of years at once. Their messages
+// that wait are given up, for why. It returns the names of those that it forgot,
+// and how many messages those were.
+func (s *Store) Forget(ctx context.Context, keep []string, why string) (forgotten []string, messages int, err error) {
+	forgotten, messages, err = s.forget(ctx, keep, why)
+	if err != nil {
+		return nil, 0, fmt.Errorf("forget targets: %w", err)
+	}
+	return forgotten, messages, nil
+}
+
+func (s *Store) forget(ctx context.Context, keep []string, why string) (forgotten []string, messages int, err error) {
+	tx, err := s.begin(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer tx.Rollback() // without effect after Commit
+	rows, err := tx.QueryContext(ctx, "SELECT target FROM told UNION SELECT target FROM outbox INDEXED BY outbox_due WHERE next IS NOT NULL ORDER BY target")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, 0, err
+		}
+		if !slices.Contains(keep, name) {
+			forgotten = append(forgotten, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, err
+	}
+	for _, name := range forgotten {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM told WHERE target = ?", name); err != nil {
+			return nil, 0, err
+		}
+		result, err := tx.ExecContext(ctx, "UPDATE outbox SET next = NULL, problem = ? WHERE next IS NOT NULL AND target = ?", why, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return nil, 0, err
+		}
+		messages += int(n)
+	}
+	return forgotten, messages, tx.Commit()
+}
+
 // Pending lists the events that a target was not told yet, in order, at most
 // limit; known is false for a target that Enqueue never saw. It takes nothing.
 func (s *Store) Pending(ctx context.Context, target string, limit int) (events []Event, known bool, err error) {
@@ -127,6 +180,15 @@ func (s *Store) Next(ctx context.Context, target string) (Message, error) {
 		return Message{}, err
 	}
 	return list[0], nil
+}
+
+// Waiting is how many messages to a target are neither sent nor given up.
+func (s *Store) Waiting(ctx context.Context, target string) (n int, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT count(*) FROM outbox INDEXED BY outbox_due WHERE next IS NOT NULL AND target = ?", target).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count what waits for %s: %w", target, err)
+	}
+	return n, nil
 }
 
 // Delivered notes that a message arrived.

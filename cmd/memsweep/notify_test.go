@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -85,7 +86,9 @@ func TestChangesAreTold(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- notify.Run(ctx, store, targets, t.Logf) }()
+	go func() {
+		ended <- notify.Run(ctx, store, targets, func(_ slog.Level, format string, args ...any) { t.Logf(format, args...) })
+	}()
 	await := func(want ...string) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {

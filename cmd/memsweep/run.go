@@ -31,12 +31,12 @@ it names; run --example prints one to fill in.
 
 Each sweep is a process of its own, memsweep scan, whose report goes into the history.
 No two runs of a job go on at once. A run that was missed, failed or is incomplete is
-itself an event. SIGHUP reads the file again; a bad one changes nothing. SIGTERM stops
-the sweeps with a checkpoint, and the next start goes on with them; so it does after a
-crash.`,
+itself an event. SIGHUP reads the file again; a bad one changes nothing, and another
+history, serve or metrics needs a new start. SIGTERM stops the sweeps with a
+checkpoint, and the next start goes on with them; so it does after a crash.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "check", Usage: "say what is wrong with the file, or what is due when and which command it will be"},
-			&cli.StringFlag{Name: "once", Usage: "make one run of job `NAME` now, and end with the exit code of its sweep"},
+			&cli.StringFlag{Name: "once", Usage: "make one run of job `NAME` now, tell of it, and end with the exit code of its sweep"},
 			&cli.BoolFlag{Name: "example", Usage: "print a file to fill in"},
 			&cli.StringFlag{Name: "log", Value: "text", Usage: "write the log, on stderr, as `FORM`: text or json"},
 		},
@@ -181,6 +181,9 @@ func runOnce(c *cli.Context, config *schedule.Config, s *schedule.Sweeper, name 
 	}
 	ctx, caught, release := stopped(c.Context)
 	defer release()
+	if err := beginTelling(ctx, config, s); err != nil {
+		return &exit{exitOutput, fmt.Errorf("run: %w", err)}
+	}
 	result, err := s.Make(ctx, config.Jobs[i], time.Now())
 	for err == nil && !result.Until.IsZero() { // a blackout holds for everybody
 		select {
@@ -190,6 +193,7 @@ func runOnce(c *cli.Context, config *schedule.Config, s *schedule.Sweeper, name 
 			result, err = s.Make(ctx, config.Jobs[i], time.Now())
 		}
 	}
+	tellOnce(ctx, config, s)
 	switch {
 	case errors.Is(err, schedule.ErrElsewhere), errors.Is(err, history.ErrRunning):
 		return usage(err)

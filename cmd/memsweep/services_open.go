@@ -13,7 +13,6 @@ import (
 
 	"github.com/memsweep/memsweep/history"
 	"github.com/memsweep/memsweep/internal/metrics"
-	"github.com/memsweep/memsweep/internal/notify"
 	"github.com/memsweep/memsweep/internal/schedule"
 	"github.com/memsweep/memsweep/internal/web"
 )
@@ -137,39 +136,4 @@ type logWriter struct{ log *slog.Logger }
 func (w logWriter) Write(b []byte) (int, error) {
 	w.log.Warn("serve", "text", strings.TrimSpace(string(b)))
 	return len(b), nil
-}
-
-// tellService tells the targets of what changed, other targets after a reload.
-func tellService(config *schedule.Config, store *history.Store, log *slog.Logger) service {
-	next := make(chan []notify.Target, 1)
-	next <- config.Notify
-	say := func(format string, args ...any) { log.Info("notify", "text", fmt.Sprintf(format, args...)) }
-	run := func(ctx context.Context) error {
-		var ended chan error
-		stop := func() {}
-		for {
-			select {
-			case targets := <-next:
-				stop()
-				if ended != nil {
-					<-ended
-				}
-				var now context.Context
-				now, stop = context.WithCancel(ctx)
-				ended = make(chan error, 1)
-				go func() { ended <- notify.Run(now, store, targets, say) }()
-			case err := <-ended:
-				stop()
-				return err
-			}
-		}
-	}
-	reload := func(c *schedule.Config) {
-		select {
-		case <-next: // it was not taken up yet
-		default:
-		}
-		next <- c.Notify
-	}
-	return service{name: "notify", run: run, reload: reload, drop: func() {}}
 }

@@ -9,7 +9,16 @@ import (
 
 // RunFast is Run for those who cannot wait.
 func RunFast(ctx context.Context, store *history.Store, targets []Target, log Log) error {
-	return run(ctx, store, targets, log, pace{look: 5 * time.Millisecond, first: 10 * time.Millisecond, most: 100 * time.Millisecond, grace: time.Second})
+	return run(ctx, store, targets, log, fast())
+}
+
+func fast() pace {
+	return pace{look: 5 * time.Millisecond, first: 10 * time.Millisecond, most: 100 * time.Millisecond, grace: time.Second}
+}
+
+// FlushFast is Flush for those who cannot wait.
+func FlushFast(ctx context.Context, store *history.Store, targets []Target, log Log, budget time.Duration) (int, error) {
+	return flush(ctx, store, targets, log, time.Now().Add(budget), fast())
 }
 
 // Compose is compose.

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	panic(notify.RunFast(ctx, s, list, func(string, ...any) {}))
+	panic(notify.RunFast(ctx, s, list, func(slog.Level, string, ...any) {}))
 }
 
 // TestNothingIsLostWhenKilled kills what enqueues and delivers, again and again,

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -60,8 +61,9 @@ func failuref(p prospect, format string, args ...any) error {
 	return &failure{why: fmt.Sprintf(format, args...), prospect: p}
 }
 
-// Log takes one line for people. What is quoted in it is not escaped yet.
-type Log func(format string, args ...any)
+// Log takes one line for people: at Info what went well, at Warn what is tried
+// again, at Error what is not. What is quoted in it is not escaped yet.
+type Log func(level slog.Level, format string, args ...any)
 
 // Test sends a marked message to a target, just as it would send another one,
 // and yields what the receiver answered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -110,10 +111,10 @@ type logbook struct {
 	lines []string
 }
 
-func (l *logbook) log(format string, args ...any) {
+func (l *logbook) log(level slog.Level, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lines = append(l.lines, fmt.Sprintf(format, args...))
+	l.lines = append(l.lines, level.String()+" "+fmt.Sprintf(format, args...))
 }
 
 func (l *logbook) String() string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -40,28 +41,17 @@ func Run(ctx context.Context, store *history.Store, targets []Target, log Log) e
 }
 
 func run(ctx context.Context, store *history.Store, targets []Target, log Log, p pace) error {
+	if err := Begin(ctx, store, targets, log); err != nil && ctx.Err() == nil {
+		log(slog.LevelWarn, "notify: %s; it is tried again", err) // by each target for itself
+	}
 	var wg sync.WaitGroup
 	for _, t := range targets {
 		d := &desk{Target: t, store: store, log: log, pace: p}
 		wg.Go(func() { d.serve(ctx) })
 	}
-	forsaken(ctx, store, targets, log)
 	<-ctx.Done()
 	wg.Wait()
 	return nil
-}
-
-// forsaken says which messages nobody brings any more.
-func forsaken(ctx context.Context, store *history.Store, targets []Target, log Log) {
-	due, err := store.Due(ctx, time.Now(), maxTargets)
-	if err != nil {
-		return // whoever needs the history says so
-	}
-	for _, m := range due {
-		if _, err := Find(targets, m.Target); err != nil {
-			log("notify: messages wait for %s, which is not in the configuration any more: `memsweep notify outbox` lists them", m.Target)
-		}
-	}
 }
 
 // desk is where one target's messages are made and sent.
@@ -70,6 +60,7 @@ type desk struct {
 	store *history.Store
 	log   Log
 	pace  pace
+	hurry bool // nothing waits for more to come
 
 	since time.Time // when something to tell was first seen waiting; zero: nothing waits
 	wrong string    // the last problem with the history that was logged
@@ -79,12 +70,17 @@ func (d *desk) serve(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause, err := d.turn(ctx)
 		d.complain(ctx, err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		idle(ctx, pause)
+	}
+}
+
+// idle waits, until ctx ends at most.
+func idle(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
@@ -95,7 +91,7 @@ func (d *desk) complain(ctx context.Context, err error) {
 		return
 	}
 	if text := err.Error(); text != d.wrong {
-		d.log("notify %s: %s; it is tried again", d.Name, text)
+		d.log(slog.LevelWarn, "notify %s: %s; it is tried again", d.Name, text)
 		d.wrong = text
 	}
 }
@@ -111,7 +107,7 @@ func (d *desk) turn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 10 * d.pace.look, err
 	}
-	if more || sent {
+	if more || sent != nothing {
 		return 0, nil
 	}
 	return d.pace.look, nil
@@ -125,9 +121,7 @@ func (d *desk) gather(ctx context.Context, now time.Time) (more bool, err error)
 		return false, err
 	}
 	if !known {
-		// What is there before a target was is not its news.
-		_, err := d.store.Enqueue(ctx, d.Name, 1, now, d.compose(now))
-		return false, err
+		return false, d.welcome(ctx, now)
 	}
 	take, picked := d.take(events)
 	switch {
@@ -138,7 +132,7 @@ func (d *desk) gather(ctx context.Context, now time.Time) (more bool, err error)
 		d.since = now
 		fallthrough
 	default:
-		if picked < d.Batch && len(events) < maxLook && now.Sub(d.since) < d.Wait {
+		if !d.hurry && picked < d.Batch && len(events) < maxLook && now.Sub(d.since) < d.Wait {
 			return false, nil
 		}
 	}
@@ -149,6 +143,12 @@ func (d *desk) gather(ctx context.Context, now time.Time) (more bool, err error)
 		d.since = time.Time{}
 	}
 	return take < len(events) || len(events) == maxLook, nil
+}
+
+// welcome makes a target known: what is there before it was is not its news.
+func (d *desk) welcome(ctx context.Context, now time.Time) error {
+	_, err := d.store.Enqueue(ctx, d.Name, 1, now, d.compose(now))
+	return err
 }
 
 // take says how many of the events make a message: as many as hold a batch of
@@ -174,26 +174,35 @@ func (d *desk) compose(now time.Time) func(string, []history.Event) ([]byte, err
 	}
 }
 
+// attempted is what came of looking for something to send.
+type attempted int
+
+const (
+	nothing attempted = iota // nothing is due
+	arrived
+	failed
+)
+
 // send makes an attempt at the target's oldest message, if it is due.
-func (d *desk) send(ctx context.Context) (sent bool, err error) {
+func (d *desk) send(ctx context.Context) (attempted, error) {
 	m, err := d.store.Next(ctx, d.Name)
 	if errors.Is(err, history.ErrNotFound) {
-		return false, nil
+		return nothing, nil
 	}
 	if err != nil || m.Next.After(time.Now()) {
-		return false, err
+		return nothing, err
 	}
 	answer, problem := d.attempt(ctx, m)
 	if problem != nil && ctx.Err() != nil {
-		return false, nil // cut off by our own end: the next start tries it again
+		return nothing, nil // cut off by our own end: the next start tries it again
 	}
 	// What became of it is noted even when the program is about to end.
 	ctx = context.WithoutCancel(ctx)
 	if problem == nil {
-		d.log("notify %s: message %s is delivered (attempt %d): %s", d.Name, m.ID, m.Attempts+1, answer)
-		return true, d.store.Delivered(ctx, m.ID, time.Now())
+		d.log(slog.LevelInfo, "notify %s: message %s is delivered (attempt %d): %s", d.Name, m.ID, m.Attempts+1, answer)
+		return arrived, d.store.Delivered(ctx, m.ID, time.Now())
 	}
-	return true, d.undelivered(ctx, m, problem)
+	return failed, d.undelivered(ctx, m, problem)
 }
 
 // attempt sends a message. It goes on for a moment when ctx ends, so that what
@@ -235,10 +244,10 @@ func (d *desk) undelivered(ctx context.Context, m history.Message, problem error
 		over = fmt.Sprintf("it is older than %s", d.giveUp)
 	}
 	if over != "" {
-		d.log("notify %s: message %s is GIVEN UP after attempt %d (%s): %s; `memsweep notify retry` sends it again", d.Name, m.ID, attempts, over, why)
+		d.log(slog.LevelError, "notify %s: message %s is GIVEN UP after attempt %d (%s): %s; `memsweep notify retry` sends it again", d.Name, m.ID, attempts, over, why)
 		return d.store.Undelivered(ctx, m.ID, time.Time{}, "given up, for "+over+": "+why)
 	}
-	d.log("notify %s: message %s was not delivered (attempt %d; the next is at %s): %s", d.Name, m.ID, attempts, next.UTC().Format(time.DateTime), why)
+	d.log(slog.LevelWarn, "notify %s: message %s was not delivered (attempt %d; the next is at %s): %s", d.Name, m.ID, attempts, next.UTC().Format(time.DateTime), why)
 	return d.store.Undelivered(ctx, m.ID, next, why)
 }
 

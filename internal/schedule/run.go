@@ -262,6 +262,30 @@ func (r *running) suspend(how ending) (Result, error) {
 	return Result{Code: how.code, Suspended: true}, nil
 }
 
+// AloneForNow is Alone for a process that comes and goes: it waits for its like, as
+// long as patience at most. False: a schedule works on the history, or its like do
+// not end.
+func (s *Sweeper) AloneForNow(ctx context.Context, patience time.Duration) (release func(), ok bool, err error) {
+	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
+		return nil, false, err
+	}
+	// Who has this one waits for nobody: the other one has a schedule.
+	queue, ok, err := lock(filepath.Join(s.folder(), ".telling.lock"))
+	for end := time.Now().Add(patience); err == nil && !ok && ctx.Err() == nil && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+		queue, ok, err = lock(filepath.Join(s.folder(), ".telling.lock"))
+	}
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	alone, ok, err := lock(s.History + ".lock")
+	if err != nil || !ok {
+		queue.Close()
+		return nil, false, err
+	}
+	return func() { alone.Close(); queue.Close() }, true, nil
+}
+
 // Alone takes the history for this process's schedule: two of them would tell
 // everything twice. It is free when the file is closed, or the process has ended.
 func (s *Sweeper) Alone() (*os.File, error) {
