@@ -3,9 +3,17 @@ package deploy
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+
+	"github.com/memsweep/memsweep/internal/schedule"
 )
 
 // acceptable is the exposure that `systemd-analyze security` may find, of 100. What is left
@@ -61,6 +69,62 @@ func TestUnitsAreTight(t *testing.T) {
 	folder := units(t, nil)
 	for _, unit := range []string{"memsweep.service", "memsweep-scan@office.service"} {
 		run(t, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold="+acceptable, filepath.Join(folder, unit))
+	}
+}
+
+// TestStoppingHasTime: what stops memsweep gives it longer than it gives its sweeps,
+// for the books and for who is being told.
+func TestStoppingHasTime(t *testing.T) {
+	t.Parallel()
+	least := schedule.Patience + 30*time.Second
+	given := map[string]time.Duration{}
+	for _, unit := range []string{"memsweep.service", "memsweep-scan@.service"} {
+		_, text, _ := strings.Cut(read(t, filepath.Join("systemd", unit)), "\nTimeoutStopSec=")
+		text, _, _ = strings.Cut(text, "\n")
+		given[unit], _ = time.ParseDuration(strings.TrimSuffix(text, "in")) // 3min
+	}
+	_, text, _ := strings.Cut(read(t, "compose/compose.yaml"), "\n    stop_grace_period: ")
+	text, _, _ = strings.Cut(text, " ")
+	given["compose.yaml"], _ = time.ParseDuration(text)
+	list := manifests(t)
+	for name, spec := range map[string]core.PodSpec{
+		"cronjob.yaml": list["cronjob.yaml"].(*batch.CronJob).Spec.JobTemplate.Spec.Template.Spec, "deployment.yaml": list["deployment.yaml"].(*apps.Deployment).Spec.Template.Spec,
+	} {
+		if s := spec.TerminationGracePeriodSeconds; s != nil {
+			given[name] = time.Duration(*s) * time.Second
+		}
+	}
+	for _, name := range []string{"memsweep.service", "memsweep-scan@.service", "compose.yaml", "cronjob.yaml", "deployment.yaml"} {
+		if given[name] < least {
+			t.Errorf("%s gives it %s, less than %s", name, given[name], least)
+		}
+	}
+}
+
+// TestOnePort: wherever the page's address is written, it is the one that the
+// program takes.
+func TestOnePort(t *testing.T) {
+	t.Parallel()
+	_, port, _ := strings.Cut(schedule.Page, ":")
+	files := map[string]bool{"systemd/run.yaml": true, "compose/config/run.yaml": true, "compose/compose.yaml": true, "kubernetes/deployment.yaml": true}
+	for _, pattern := range []string{"*/*.yaml", "*/*/*.yaml", "*/*.service", "*.md", "../docs/*.md", "../README.md", "../internal/schedule/example.yaml"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			found := regexp.MustCompile(`\b84\d\d\b`).FindAllString(read(t, name), -1)
+			if i := slices.IndexFunc(found, func(p string) bool { return p != port }); i >= 0 {
+				t.Errorf("%s has port %s, not %s", name, found[i], port)
+			}
+			if files[name] && len(found) == 0 {
+				t.Errorf("%s has no port of the page", name)
+			}
+			delete(files, name)
+		}
+	}
+	if len(files) > 0 {
+		t.Errorf("not looked at: %v", files)
 	}
 }
 

@@ -69,6 +69,7 @@ func TestRunIsReloaded(t *testing.T) {
 	for _, text := range []string{
 		"history: h.db\njobs:\n  worse: {targets: 127.0.0.300, every: 366d}\n",
 		"history: h.db\njobs:\n  other: {targets: 127.0.0.1, every: 366d}\n",
+		"history: other.db\nretention: 30d\nserve: {listen: 127.0.0.1:0}\nmetrics: {listen: 127.0.0.1:0}\njobs:\n  other: {targets: 127.0.0.1, every: 366d}\n",
 	} {
 		configure(text)
 		if err := run.Process.Signal(syscall.SIGHUP); err != nil {
@@ -84,9 +85,14 @@ func TestRunIsReloaded(t *testing.T) {
 	if err := run.Wait(); err != nil {
 		t.Errorf("%v", err)
 	}
+	if n := strings.Count(log.String(), "needs a new start"); n != 3 {
+		t.Errorf("%d keys are said to need a new start, not 3", n)
+	}
 	for _, want := range []string{
 		`"level":"ERROR","msg":"the configuration was not reloaded, and the old one holds","error":"run.yaml:3: target \"127.0.0.300\"`,
 		`"msg":"job","job":"other"`, `"msg":"the configuration was reloaded","jobs":1`, `"msg":"memsweep run ends"`,
+		`"level":"WARN","msg":"history changed in the configuration, and needs a new start`, `"msg":"serve changed in`, `"msg":"metrics changed in`,
+		`pruned"`, // or that it was stopped amid it: the retention is taken over
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)

@@ -14,6 +14,7 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
 	"github.com/memsweep/memsweep/internal/metrics"
+	"github.com/memsweep/memsweep/internal/schedule"
 	"github.com/memsweep/memsweep/internal/web"
 )
 
@@ -43,7 +44,7 @@ Browsers are asked for the token, programs send it: "Authorization: Bearer TOKEN
 A renewed certificate is taken over by itself. SIGTERM and SIGINT end it, exit code 0.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "history", Usage: "show the history in `FILE`"},
-			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8411", Usage: "listen at `ADDRESS:PORT`"},
+			&cli.StringFlag{Name: "listen", Value: schedule.Page, Usage: "listen at `ADDRESS:PORT`"},
 			&cli.StringFlag{Name: "tls-cert", Usage: "the certificate, with those that lead to its root, is `FILE` (PEM)"},
 			&cli.StringFlag{Name: "tls-key", Usage: "its key is `FILE` (PEM)"},
 			&cli.StringFlag{Name: "token-file", Usage: "clients must know what is in `FILE`; else what is in " + tokenVariable},

@@ -23,11 +23,14 @@ import (
 // not be written.
 const stdoutName = "stdout.jsonl"
 
+// Patience is how long a sweep that was told to stop may take for its checkpoint.
+// Who ends a whole schedule has to give it longer.
+const Patience = 2 * time.Minute
+
 const (
-	patience   = 2 * time.Minute // for a sweep that was told to stop
-	maxLine    = 64 << 10        // bytes of a line on stderr; the rest is dropped
-	keptLines  = 5               // of what it said last
-	keptLength = 300             // bytes of each
+	maxLine    = 64 << 10 // bytes of a line on stderr; the rest is dropped
+	keptLines  = 5        // of what it said last
+	keptLength = 300      // bytes of each
 )
 
 // child is one process of one sweep.
@@ -103,7 +106,7 @@ func stopWith(ctx context.Context, p *os.Process, progress io.Closer, ended <-ch
 	}
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		p.Kill()
 	}
 }

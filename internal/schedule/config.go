@@ -6,6 +6,7 @@ package schedule
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -31,6 +32,22 @@ type Config struct {
 	Jobs      []Job // in the order of the file
 	Warnings  []string
 }
+
+// fixed are the keys that differ and are not taken over while it runs.
+func fixed(was, is *Config) (keys []string) {
+	for _, k := range []struct {
+		key     string
+		was, is any
+	}{{"history", was.History, is.History}, {"serve", was.Serve, is.Serve}, {"metrics", was.Metrics, is.Metrics}} {
+		if !reflect.DeepEqual(k.was, k.is) {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
+}
+
+// Page is where the page is if nothing else is written.
+const Page = "127.0.0.1:8411"
 
 // Serve says where the page is.
 type Serve struct {
@@ -178,8 +195,8 @@ func (c *configFile) path(text string) string {
 var serveKeys = []string{"listen", "tls_cert", "tls_key", "token_file"}
 
 func (c *configFile) serve(key, value *yaml.Node) *Serve {
-	s := &Serve{Listen: "127.0.0.1:8411"}
-	if !c.isMapping(key, value, "listen: 127.0.0.1:8411") {
+	s := &Serve{Listen: Page}
+	if !c.isMapping(key, value, "listen: "+Page) {
 		return s
 	}
 	loopback := true

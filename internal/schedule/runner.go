@@ -23,6 +23,7 @@ type Runner struct {
 	Loaded func(*Config)           // after a reload; may be nil
 	Poll   time.Duration           // between looks at the clock
 
+	first     *Config // of the start
 	parallel  int
 	retention time.Duration
 	jobs      map[string]*watched
@@ -61,7 +62,7 @@ type finished struct {
 // Run makes runs until ctx ends; then the sweeps that go on are suspended. An
 // error is one of the beginning.
 func (r *Runner) Run(ctx context.Context, c *Config) error {
-	r.jobs, r.done = map[string]*watched{}, make(chan finished)
+	r.first, r.jobs, r.done = c, map[string]*watched{}, make(chan finished)
 	err := r.apply(ctx, c)
 	if err == nil {
 		err = r.takeUp(ctx)
@@ -282,6 +283,9 @@ func (r *Runner) reload(ctx context.Context) {
 	}
 	for _, warning := range c.Warnings {
 		r.Log.Warn(warning)
+	}
+	for _, key := range fixed(r.first, c) {
+		r.Log.Warn(key+" changed in the configuration, and needs a new start: until then the old one holds", "key", key)
 	}
 	r.Log.Info("the configuration was reloaded", "jobs", len(r.order))
 	if r.Loaded != nil {
