@@ -28,9 +28,9 @@ func (d *details) id(of life.Detail) (int64, error) {
 	err := d.w.ask("SELECT id FROM detail WHERE digest = ?", []any{sum}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		var result sql.Result
-		result, err = d.w.ExecContext(d.w.ctx, `INSERT INTO detail (digest, state, verdict, severity, auth, tls, service, product, version, justified, owner)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			sum, string(of.State), string(of.Verdict), rank(of.Severity), string(of.Auth), of.TLS, of.Service, of.Product, of.Version, of.Justified, of.Owner)
+		result, err = d.w.ExecContext(d.w.ctx, `INSERT INTO detail (digest, state, verdict, severity, auth, tls, service, product, version, partial, justified, owner)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			sum, string(of.State), string(of.Verdict), rank(of.Severity), string(of.Auth), of.TLS, of.Service, of.Product, of.Version, of.Partial, of.Justified, of.Owner)
 		if err == nil {
 			id, err = result.LastInsertId()
 		}
@@ -50,8 +50,8 @@ func (d *details) of(id int64) (life.Detail, error) {
 	var of life.Detail
 	var state, verdict, auth string
 	var severity int
-	err := d.w.ask("SELECT state, verdict, severity, auth, tls, service, product, version, justified, owner FROM detail WHERE id = ?", []any{id},
-		&state, &verdict, &severity, &auth, &of.TLS, &of.Service, &of.Product, &of.Version, &of.Justified, &of.Owner)
+	err := d.w.ask("SELECT state, verdict, severity, auth, tls, service, product, version, partial, justified, owner FROM detail WHERE id = ?", []any{id},
+		&state, &verdict, &severity, &auth, &of.TLS, &of.Service, &of.Product, &of.Version, &of.Partial, &of.Justified, &of.Owner)
 	if err != nil {
 		return of, err
 	}

@@ -233,6 +233,7 @@ func notRescanned(e Exposure, last *sweepRow, fate func(Endpoint) exposure.State
 		return "no sweep from " + e.Vantage.Name + " since"
 	}
 	state, unfinished := fate(e.Endpoint), last.Status != exposure.Complete
+	heardNothing := deaf(exposure.Coverage{Planned: last.Planned, Outcomes: last.Outcomes})
 	switch state {
 	case exposure.Closed, exposure.Silent, matrix.NoAnswer:
 		word := string(state)
@@ -242,8 +243,12 @@ func notRescanned(e Exposure, last *sweepRow, fate func(Endpoint) exposure.State
 		switch {
 		case unfinished:
 			return word + ", but the sweep did not finish (" + string(last.Status) + ")"
+		case heardNothing:
+			return word + ", and so was all that it asked: put an address into the targets that must answer there"
 		case e.Transport == exposure.UDP:
 			return word + " once; over UDP two complete sweeps in a row are wanted"
+		case state != exposure.Closed:
+			return word + " once; without a refusal two complete sweeps in a row are wanted"
 		}
 	case exposure.NotScanned:
 		return "not scanned: the sweep did not finish (" + string(last.Status) + ")"

@@ -47,6 +47,9 @@ func (x what) observation(probe string, t exposure.Transport, port uint16) *expo
 	if x.version != "" {
 		o.Version = &x.version
 	}
+	if x.version != "" || x.baf > 0 {
+		o.Stats = &exposure.Stats{} // else its conversation was cut short
+	}
 	if x.baf > 0 {
 		o.Amplification = &exposure.Amplification{Request: "stats", RequestBytes: 15, ResponseBytes: int(15 * x.baf), Datagrams: 2, BAF: x.baf}
 	}

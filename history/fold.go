@@ -157,10 +157,11 @@ func (f *folding) proofOf(sweep int64) (*asked.Sweep, error) {
 }
 
 // fact is what a sweep has to say of x; nil: nothing.
-func (f *folding) fact(s *foldedSweep, x *folded, o observed, saw bool, wasMissed func(spot) bool) (*life.Fact, error) {
+func (f *folding) fact(s *foldedSweep, x *folded, o observed, saw bool, wasMissed func(spot) (bool, bool)) (*life.Fact, error) {
 	fact := life.Fact{At: moment(s.started)}
 	if !saw {
-		if !wasMissed(x.at) {
+		var was bool
+		if was, fact.Refused = wasMissed(x.at); !was {
 			return nil, nil
 		}
 		return &fact, nil
@@ -220,13 +221,14 @@ func (x *folded) add(s *foldedSweep, fact *life.Fact, o observed, saw bool) {
 	if fact == nil {
 		return
 	}
+	existed, was := x.life.Exists(), x.life.Seen.Detail
+	event := x.life.Step(x.at.transport(), *fact)
 	if saw {
-		if !x.life.Exists() || keyOf(x.life.Seen.Detail) != keyOf(fact.Seen.Detail) {
+		if !existed || keyOf(was) != keyOf(x.life.Seen.Detail) {
 			x.run = s.id
 		}
 		x.latest = s.id
 	}
-	event := x.life.Step(x.at.transport(), *fact)
 	x.intervals = life.Intervals(x.intervals, fact.At, event)
 	if event != nil {
 		x.events = append(x.events, foldedEvent{s, event})

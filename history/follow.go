@@ -72,7 +72,7 @@ func (n *newcomer) see(out *output, s *sighting) error {
 		return err
 	}
 	x.names = s.names
-	if was.detail != detail {
+	if was.detail != x.detail {
 		if x.finding, err = n.body(s.finding); err != nil {
 			return err
 		}
@@ -129,11 +129,12 @@ func (n *newcomer) miss(out *output) error {
 	}
 	wasMissed := missed(n.fates.asked, spots)
 	for _, at := range spots {
-		if !wasMissed(at) {
+		was, refused := wasMissed(at)
+		if !was {
 			continue
 		}
 		x := &n.rows[n.at[at]]
-		event, err := n.step(x, true, life.Fact{At: moment(n.started)}, 0, nil)
+		event, err := n.step(x, true, life.Fact{At: moment(n.started), Refused: refused}, 0, nil)
 		if err != nil {
 			return err
 		}
@@ -149,13 +150,14 @@ func (n *newcomer) miss(out *output) error {
 	return nil
 }
 
-// bulk writes what became of the exposures that are as they were.
+// bulk writes what became of the exposures that are as they were. What answered
+// in part (life.Life) has another detail, and was written by itself.
 func (n *newcomer) bulk() error {
 	if err := n.w.exec(`UPDATE exposure SET last_seen = ?1, last_asked = ?1, misses = 0, baf = o.baf
-		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure`, n.started, n.sweep); err != nil {
+		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure AND exposure.detail = o.detail`, n.started, n.sweep); err != nil {
 		return err
 	}
-	if err := n.w.exec("UPDATE exposure SET last_asked = ?, misses = misses + 1 WHERE id IN (SELECT id FROM temp.missed)", n.started); err != nil {
+	if err := n.w.exec("UPDATE exposure SET last_asked = ?, misses = CASE WHEN last_seen = last_asked THEN 1 ELSE misses + 1 END WHERE id IN (SELECT id FROM temp.missed)", n.started); err != nil {
 		return err
 	}
 	return n.w.exec("DELETE FROM temp.missed")

@@ -90,7 +90,7 @@ func fill(t *testing.T, db *sql.DB) {
 		`INSERT INTO vantage VALUES (1, 'a', 'trusted'), (2, 'b', 'untrusted')`,
 		`INSERT INTO sweep (id, scan, digest, vantage, job, started, finished, status, engine, plan, planned, answered, closed, silent, local_error, not_scanned, rate_asked, rate_achieved, imported, header, summary)
 			VALUES (1, 's1', x'', 1, 'j', 1, 2, 'complete', 'socket', '', 1, 1, 0, 0, 0, 0, 1, 1, 3, x'', x''), (2, 's2', x'', 1, 'j', 5, 6, 'incomplete', 'socket', '', 1, 1, 0, 0, 0, 0, 1, 1, 7, x'', x'')`,
-		`INSERT INTO detail VALUES (1, x'01', 'open', 'open', 5, 'none', 0, 'memcached', '', '1', 0, 'o')`,
+		`INSERT INTO detail VALUES (1, x'01', 'open', 'open', 5, 'none', 0, 'memcached', '', '1', 0, 0, 'o')`,
 		`INSERT INTO tally VALUES (1, 5, 1)`,
 		`INSERT INTO run VALUES (1, 'j', 1, 1, NULL, 'running', NULL, '', NULL)`,
 	} {

@@ -20,11 +20,11 @@ type fates struct {
 }
 
 // proof is what a report shows of endpoints that it does not name. One that is
-// not complete, does not say what it asked, or contradicts itself, shows nothing.
+// not complete, does not say what it asked, contradicts itself or heard nothing at all, shows nothing.
 func proof(r *Recorder, end report.Summary) (f fates, err error) {
 	sweep, plan, err := asked.Read(r.header.Sweep.Plan, end.Coverage)
 	f.plan = plan
-	if err != nil || sweep == nil || end.Status != exposure.Complete {
+	if err != nil || sweep == nil || end.Status != exposure.Complete || deaf(end.Coverage) {
 		return f, nil
 	}
 	sweep.Answered(r.tally, r.answers)
@@ -44,6 +44,16 @@ func proof(r *Recorder, end report.Summary) (f fates, err error) {
 	sweep.Answered(r.tally, nil)
 	f.tally, f.asked = string(text), sweep
 	return f, nil
+}
+
+// fewAsked is of how many endpoints all may be silent without a doubt about the
+// sweeping machine's own network.
+const fewAsked = 16
+
+// deaf reports whether nothing at all came back to a sweep that asked many: its
+// own network is suspect, as in package matrix. Such a sweep fixes nothing.
+func deaf(c exposure.Coverage) bool {
+	return c.Planned > fewAsked && c.Outcomes.Answered == 0 && c.Outcomes.Closed == 0
 }
 
 // readProof is the same of a sweep that is stored.
@@ -71,21 +81,23 @@ func readProof(header, summary []byte, tally *string) (*asked.Sweep, error) {
 }
 
 // missed says of some endpoints whether a sweep asked them definitively, if they
-// did not answer.
-func missed(sweep *asked.Sweep, spots []spot) func(spot) bool {
+// did not answer, and whether that was a refusal.
+func missed(sweep *asked.Sweep, spots []spot) func(spot) (missed, refused bool) {
 	if sweep == nil || len(spots) == 0 {
-		return func(spot) bool { return false }
+		return func(spot) (missed, refused bool) { return false, false }
 	}
 	addrs := make([]netip.Addr, len(spots))
 	for i, at := range spots {
 		addrs[i] = at.addr()
 	}
 	fate, _ := sweep.Fates(addrs) // what does not add up is unknown, probe by probe
-	return func(at spot) bool {
+	return func(at spot) (missed, refused bool) {
 		switch fate(netip.AddrPortFrom(at.addr(), at.port), at.transport()) {
-		case exposure.Closed, exposure.Silent, matrix.NoAnswer:
-			return true
+		case exposure.Closed:
+			return true, true
+		case exposure.Silent, matrix.NoAnswer:
+			return true, false
 		}
-		return false
+		return false, false
 	}
 }

@@ -122,7 +122,11 @@ func (n *newcomer) concerned(before map[int64]observed) (list []*folded) {
 	for i := range n.rows {
 		x := &n.rows[i]
 		_, withdrawn := before[x.id]
-		if x.seen || withdrawn || x.first <= n.started && wasMissed(x.at) {
+		was := false
+		if !x.seen && x.first <= n.started {
+			was, _ = wasMissed(x.at)
+		}
+		if x.seen || withdrawn || was {
 			list = append(list, &folded{row: *x})
 		}
 	}

@@ -61,6 +61,7 @@ CREATE TABLE detail (
 	service   TEXT NOT NULL,
 	product   TEXT NOT NULL,
 	version   TEXT,
+	partial   INTEGER NOT NULL DEFAULT 0 CHECK (partial IN (0, 1)), -- it did not say all that it was asked
 	justified INTEGER NOT NULL CHECK (justified IN (0, 1)),
 	owner     TEXT NOT NULL         -- who answers for it in the policy; '': nobody
 ) STRICT;

@@ -93,7 +93,8 @@ const auditEngine = "audit"
 
 func detailOf(f *exposure.Finding, o *exposure.Observation, v exposure.Verdict, s exposure.Severity) life.Detail {
 	d := life.Detail{
-		State: o.State, Verdict: v, Severity: s, Auth: exposure.Auth(stored(string(o.Auth))), TLS: o.TLS,
+		Partial: o.State == exposure.Open && o.Stats == nil,
+		State:   o.State, Verdict: v, Severity: s, Auth: exposure.Auth(stored(string(o.Auth))), TLS: o.TLS,
 		Service: stored(o.Service), Product: stored(o.Product), Justified: f.Policy.Allows(),
 	}
 	if version := o.NamedVersion(); version != nil {

@@ -33,7 +33,7 @@ type Exposure struct {
 	LastAsked time.Time  `json:"last_asked"` // definitively; later than LastSeen: it did not answer then
 	Since     time.Time  `json:"since"`      // the beginning of its latest interval
 	Fixed     *time.Time `json:"fixed"`      // its end; nil: it is open
-	Misses    int        `json:"misses"`     // complete sweeps in a row that asked, and had no answer
+	Misses    int        `json:"misses"`     // complete sweeps in a row that asked, and had no answer; 1 also for an answer in part
 }
 
 // State picks exposures by whether they are open.

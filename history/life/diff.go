@@ -51,6 +51,9 @@ func between(was, now *Seen) Kind {
 	if was == nil || now == nil {
 		return Still
 	}
+	if passing(*was, *now) {
+		return Still
+	}
 	if k := judge(*was, *now); k != Changed {
 		return k
 	}

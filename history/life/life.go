@@ -27,16 +27,18 @@ const (
 
 // Detail is what can be seen of an endpoint besides its numbers.
 type Detail struct {
-	State     exposure.State    `json:"state"`
-	Verdict   exposure.Verdict  `json:"verdict"`
-	Severity  exposure.Severity `json:"severity"` // of this endpoint, from this vantage, under the policy of its report
-	Auth      exposure.Auth     `json:"auth"`
-	TLS       bool              `json:"tls"`
-	Service   string            `json:"service,omitempty"`
-	Product   string            `json:"product,omitempty"`
-	Version   *string           `json:"version"` // the server's own words, untrusted; nil: none
-	Justified bool              `json:"justified"`
-	Owner     string            `json:"owner,omitempty"` // who answers for it in the policy
+	State    exposure.State    `json:"state"`
+	Verdict  exposure.Verdict  `json:"verdict"`
+	Severity exposure.Severity `json:"severity"` // of this endpoint, from this vantage, under the policy of its report
+	Auth     exposure.Auth     `json:"auth"`
+	TLS      bool              `json:"tls"`
+	Service  string            `json:"service,omitempty"`
+	Product  string            `json:"product,omitempty"`
+	Version  *string           `json:"version"` // the server's own words, untrusted; nil: none
+	// Partial: it answered, and did not say all that it was asked: its statistics.
+	Partial   bool   `json:"partial,omitempty"`
+	Justified bool   `json:"justified"`
+	Owner     string `json:"owner,omitempty"` // who answers for it in the policy
 }
 
 // Seen is a Detail with its numbers.

@@ -35,6 +35,17 @@ func judge(was, now Seen) Kind {
 	return Still
 }
 
+// passing reports whether now may be a moment's weakness of what was there: a
+// server at its limit, or one whose conversation was cut short. It says nothing
+// of what changed until a second sweep in a row finds the same.
+func passing(was, now Seen) bool {
+	switch now.State {
+	case exposure.Mute, exposure.Full:
+		return was.State != now.State
+	}
+	return now.Partial && !was.Partial
+}
+
 // Amplified reports whether now is much more than was.
 func Amplified(was, now *float64) bool {
 	return was != nil && now != nil && *now > *was && *now >= muchMore**was

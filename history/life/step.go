@@ -13,6 +13,8 @@ type Fact struct {
 	// Seen is what answered; nil: it was asked definitively, in a complete sweep,
 	// and there was no answer.
 	Seen *Seen
+	// Refused: there was none because it was refused, and not for silence.
+	Refused bool
 }
 
 // Life is what became of an exposure, up to and including its latest fact. The
@@ -23,7 +25,7 @@ type Life struct {
 	Asked  time.Time `json:"asked"`           // when it was last seen, or definitively asked
 	Since  time.Time `json:"since"`           // the beginning of its latest interval
 	Fixed  time.Time `json:"fixed,omitzero"`  // its end; zero: it is open
-	Misses int       `json:"misses,omitzero"` // complete sweeps in a row that asked, and had no answer
+	Misses int       `json:"misses,omitzero"` // complete sweeps in a row that asked, and had no answer; see inPart
 	Seen   Seen      `json:"seen"`            // as it was last seen
 	Told   Seen      `json:"told"`            // as its latest event left it; see judge
 }
@@ -38,14 +40,19 @@ type Event struct {
 }
 
 // missesToFix is after how many definitive asks in a row without an answer an
-// exposure is fixed. A lost datagram looks like a closed port; a lost SYN is
-// sent again by the sweep, and a refusal is not lost at all.
-func missesToFix(t exposure.Transport) int {
-	if t == exposure.UDP {
-		return 2
+// exposure is fixed. Only a refusal over TCP speaks for itself. Silence may be a
+// host that starts anew, or a way that is cut off for an hour; and over UDP a
+// refusal is one more datagram that anybody on the way may have sent.
+func missesToFix(t exposure.Transport, f Fact) int {
+	if t == exposure.TCP && f.Refused {
+		return 1
 	}
-	return 1
+	return 2
 }
+
+// inPart reports whether the latest fact was an answer in part, which waits for
+// another one (see passing). It is counted as a miss of something that was seen.
+func (l *Life) inPart() bool { return l.Misses > 0 && l.Last.Equal(l.Asked) }
 
 // Exists reports whether it was ever seen.
 func (l *Life) Exists() bool { return !l.First.IsZero() }
@@ -62,9 +69,12 @@ func (l *Life) Step(t exposure.Transport, f Fact) *Event {
 	if !l.Exists() {
 		return nil
 	}
+	if l.inPart() {
+		l.Misses = 0 // what answered in part was there
+	}
 	l.Asked = f.At
 	l.Misses++
-	if !l.Open() || l.Misses < missesToFix(t) {
+	if !l.Open() || l.Misses < missesToFix(t, f) {
 		return nil
 	}
 	l.Fixed = f.At
@@ -76,6 +86,10 @@ func (l *Life) see(f Fact) *Event {
 	now := *f.Seen
 	existed, open := l.Exists(), l.Open()
 	was := l.Told
+	if open && passing(was, now) && !l.inPart() {
+		l.Last, l.Asked, l.Misses = f.At, f.At, 1
+		return nil
+	}
 	if !existed {
 		l.First = f.At
 	}
