@@ -34,6 +34,7 @@ type Store struct {
 	path  string
 	read  *sql.DB
 	write *sql.DB // one connection; nil: read only
+	kept  kept
 }
 
 // Mode says what Open may do.
@@ -82,7 +83,7 @@ func (s *Store) open(ctx context.Context, mode Mode) (err error) {
 		}
 		access = immutable
 	}
-	if s.read, err = connect(s.path, access, max(4, runtime.NumCPU())); err != nil {
+	if s.read, err = connect(s.path, access, 1+max(4, runtime.NumCPU())); err != nil {
 		return err
 	}
 	version, err := identify(ctx, s.read)
@@ -187,6 +188,11 @@ func step(ctx context.Context, db *sql.DB) (done bool, err error) {
 // Close ends it. What was written stays.
 func (s *Store) Close() error {
 	var problems []error
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	if s.kept.watch != nil {
+		problems = append(problems, s.kept.watch.Close())
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			problems = append(problems, db.Close())

@@ -127,7 +127,7 @@ func (n *newcomer) body(finding int) (int64, error) {
 	if id, ok := n.bodies[finding]; ok {
 		return id, nil
 	}
-	line, err := n.r.bodies.Get(n.r.refs[finding])
+	line, err := n.r.bodies.get(finding)
 	if err != nil {
 		return 0, err
 	}

@@ -19,8 +19,8 @@ const (
 // changedWithin is how far Overview.Changed reaches back from the newest sweep.
 const changedWithin = 24 * time.Hour
 
-// Overview is the present state in numbers.
-func (s *Store) Overview(ctx context.Context) (Overview, error) {
+// newOverview asks the file.
+func (s *Store) newOverview(ctx context.Context) (Overview, error) {
 	o := Overview{
 		Severities: map[exposure.Severity]int{}, Verdicts: map[exposure.Verdict]int{}, Changed: map[life.Kind]int{},
 		Vantages: []VantageState{}, Jobs: []JobState{},

@@ -14,7 +14,6 @@ import (
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history/life"
 	"github.com/memsweep/memsweep/internal/asked"
-	"github.com/memsweep/memsweep/internal/spool"
 	"github.com/memsweep/memsweep/report"
 )
 
@@ -54,9 +53,7 @@ type Recorder struct {
 	foreign bool // of another program: its ID is not unique
 
 	header   report.Header
-	bodies   spool.Spool
-	refs     []spool.Ref // of the findings, in the order in which they came
-	sums     [][sha256.Size]byte
+	bodies   bodies // of the findings, in the order in which they came
 	findings int
 	details  []life.Detail
 	known    map[detailKey]int // where they are in details
@@ -121,8 +118,7 @@ func (r *Recorder) Finding(f exposure.Finding) error {
 	if !f.IP.IsValid() {
 		return fmt.Errorf("record: finding %s has no address", exposure.Escape(f.ID))
 	}
-	line, err := report.FindingLine(f)
-	if err != nil {
+	if err := r.bodies.put(f); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	f.IP = f.IP.Unmap().WithZone("")
@@ -133,8 +129,6 @@ func (r *Recorder) Finding(f exposure.Finding) error {
 	r.seen = append(r.seen, seen...)
 	r.tally.Add(&f)
 	r.answers = append(r.answers, asked.Answers(&f)...)
-	r.refs = append(r.refs, r.bodies.Put(line))
-	r.sums = append(r.sums, sha256.Sum256(line))
 	r.findings++
 	return nil
 }
@@ -197,16 +191,16 @@ func (r *Recorder) digest(s report.Summary) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(r.sums, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(r.bodies.sums, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	sum := sha256.New()
 	for _, part := range [][]byte{head, end} {
 		fmt.Fprintf(sum, "%d\n", len(part))
 		sum.Write(part)
 	}
-	for i := range r.sums {
-		sum.Write(r.sums[i][:])
+	for i := range r.bodies.sums {
+		sum.Write(r.bodies.sums[i][:])
 	}
-	r.sums = nil
+	r.bodies.sums = nil
 	return sum.Sum(nil), nil
 }
 
@@ -235,7 +229,7 @@ func (r *Recorder) Imported() Imported { return r.imported }
 // Close gives up what was not ended, and frees what was held.
 func (r *Recorder) Close() error {
 	r.ended = true
-	r.bodies.Close()
-	r.seen, r.answers, r.refs, r.sums = nil, nil, nil, nil
+	r.bodies.close()
+	r.seen, r.answers = nil, nil
 	return nil
 }

@@ -80,6 +80,7 @@ func questions(s *history.Store) []question {
 		return err
 	})
 	add("overview", func(ctx context.Context) error { _, err := s.Overview(ctx); return err })
+	add("not rescanned", func(ctx context.Context) error { _, err := s.Unasked(ctx); return err })
 	add("owners", func(ctx context.Context) error { _, err := s.Owners(ctx); return err })
 	add("host", func(ctx context.Context) error {
 		_, err := s.Host(ctx, netip.MustParseAddr(pretend.HostIPv4))

@@ -16,6 +16,7 @@ type audit struct {
 	ids   map[string]bool
 	sure  map[string]uint64 // endpoints that answered, by probe
 	maybe map[string]uint64 // endpoints that may have, by probe
+	again recurring
 }
 
 func newAudit() *audit {
@@ -26,24 +27,32 @@ func newAudit() *audit {
 // before.
 func (a *audit) read(data []byte) (exposure.Finding, error) {
 	var f exposure.Finding
+	if t, ok := a.again.finding(data); ok {
+		return t.Finding, a.accept(&t.Finding)
+	}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return f, fmt.Errorf("finding: %w", err)
 	}
+	return f, a.accept(&f)
+}
+
+// accept refuses what cannot be judged or came before.
+func (a *audit) accept(f *exposure.Finding) error {
 	switch {
 	case f.ID == "" || !f.IP.IsValid() || f.Verdict == "" || f.Severity == "":
-		return f, errors.New("finding: id, ip, verdict or severity is missing")
+		return errors.New("finding: id, ip, verdict or severity is missing")
 	case f.Verdict != exposure.Unfounded && !slices.Contains(exposure.Verdicts(), f.Verdict):
-		return f, fmt.Errorf(`finding: verdict "%s" is not known`, exposure.Escape(string(f.Verdict)))
+		return fmt.Errorf(`finding: verdict "%s" is not known`, exposure.Escape(string(f.Verdict)))
 	case !slices.Contains(exposure.Severities(), f.Severity):
-		return f, fmt.Errorf(`finding: severity "%s" is not known`, exposure.Escape(string(f.Severity)))
+		return fmt.Errorf(`finding: severity "%s" is not known`, exposure.Escape(string(f.Severity)))
 	case f.Policy != nil && !slices.Contains(exposure.Severities(), f.Policy.Severity):
-		return f, fmt.Errorf(`finding: severity without policy "%s" is not known`, exposure.Escape(string(f.Policy.Severity)))
-	case f.Verdict == exposure.Unfounded && !bare(&f):
-		return f, errors.New("finding: it is about a justification, and has an endpoint")
-	case f.Verdict != exposure.Unfounded && bare(&f):
-		return f, errors.New("finding: it has no endpoint")
+		return fmt.Errorf(`finding: severity without policy "%s" is not known`, exposure.Escape(string(f.Policy.Severity)))
+	case f.Verdict == exposure.Unfounded && !bare(f):
+		return errors.New("finding: it is about a justification, and has an endpoint")
+	case f.Verdict != exposure.Unfounded && bare(f):
+		return errors.New("finding: it has no endpoint")
 	}
-	return f, a.admit(&f)
+	return a.admit(f)
 }
 
 // admit counts a finding, and refuses one that came before.

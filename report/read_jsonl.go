@@ -80,6 +80,10 @@ func (s *stream) line(line []byte) (f exposure.Finding, found bool, err error) {
 	if s.ended {
 		return f, false, errors.New("there is more after the summary")
 	}
+	if t, ok := s.stored.audit.again.finding(line); ok && t.Type == lineFinding {
+		err = s.stored.audit.accept(&t.Finding)
+		return t.Finding, err == nil, err
+	}
 	var kind struct {
 		Type string `json:"type"`
 	}
@@ -88,7 +92,7 @@ func (s *stream) line(line []byte) (f exposure.Finding, found bool, err error) {
 	}
 	switch kind.Type {
 	case lineFinding:
-		f, err = s.stored.audit.read(line)
+		f, err = s.stored.audit.read(line) // in a form that is not ours
 		return f, err == nil, err
 	case lineSummary:
 		var l summaryLine
