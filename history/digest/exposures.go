@@ -58,7 +58,7 @@ func standing(e history.Exposure) string {
 	switch {
 	case !e.Open && e.Fixed != nil:
 		return "fixed " + minute(*e.Fixed)
-	case e.Misses > 0:
+	case e.Misses > 0 && e.LastSeen.Before(e.LastAsked):
 		return "no answer " + minute(e.LastAsked)
 	}
 	return "seen " + minute(e.LastSeen)

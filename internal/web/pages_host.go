@@ -100,7 +100,10 @@ func (p *pages) addLives(page *hostPage, list []history.Life) {
 		l := &list[i]
 		line := lifeLine{
 			exposureLine: p.newExposureLine(&l.Exposure), Open: l.Open,
-			First: p.moment(l.FirstSeen), Last: p.moment(l.LastSeen), Asked: p.moment(l.LastAsked), Misses: l.Misses,
+			First: p.moment(l.FirstSeen), Last: p.moment(l.LastSeen), Asked: p.moment(l.LastAsked),
+		}
+		if l.LastSeen.Before(l.LastAsked) { // else it answered in part
+			line.Misses = l.Misses
 		}
 		for _, interval := range l.Intervals[max(0, len(l.Intervals)-maxStretches):] {
 			line.Stretches = append(line.Stretches, p.newStretch(interval, l.LastSeen, from, to))
