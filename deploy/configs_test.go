@@ -15,6 +15,7 @@ func TestConfigurations(t *testing.T) {
 	t.Parallel()
 	program := memsweep(t)
 	data := manifests(t)["config.yaml"].(*core.ConfigMap).Data
+	scopes := map[string]string{"kubernetes": data["scope.yaml"]}
 	for name, text := range map[string]string{
 		"systemd":                    read(t, "systemd/run.yaml"),
 		"systemd, with notification": strings.ReplaceAll(read(t, "systemd/run.yaml"), "\n#", "\n"),
@@ -26,7 +27,11 @@ func TestConfigurations(t *testing.T) {
 		if err := os.Chmod(secret, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(folder, "scope.yaml"), data["scope.yaml"])
+		scope, ok := scopes[name]
+		if !ok {
+			scope = read(t, "systemd/scope.yaml")
+		}
+		write(t, filepath.Join(folder, "scope.yaml"), scope)
 		here := strings.NewReplacer(
 			"/var/lib/memsweep/", folder+"/",
 			"/run/credentials/memsweep.service/soc-secret", secret, "/run/secrets/soc_secret", secret,

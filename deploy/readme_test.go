@@ -1,0 +1,72 @@
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// steps are the README's commands for systemd.
+func steps(t *testing.T) string {
+	t.Helper()
+	_, text, _ := strings.Cut(read(t, "README.md"), "**systemd.**")
+	text, _, ok := strings.Cut(text, "\n**")
+	_, text, found := strings.Cut(text, "\n\n")
+	text, _, end := strings.Cut(text, "\n\n")
+	if !ok || !found || !end || !strings.Contains(text, "install ") {
+		t.Fatalf("no steps for systemd in README.md, but %q", text)
+	}
+	return text
+}
+
+// follow runs the steps as they stand, with a folder of the test for /etc and
+// nobody for systemctl; instead are texts and what takes their place.
+func follow(t *testing.T, etc string, instead ...string) (said string, err error) {
+	t.Helper()
+	programs := filepath.Dir(memsweep(t))
+	if err := os.Chmod(write(t, filepath.Join(programs, "systemctl"), "#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.Command("sh", "-c", strings.NewReplacer(append(instead, " /etc/", " "+etc+"/", ">/etc/", ">"+etc+"/")...).Replace(steps(t)))
+	shell.Env = append(os.Environ(), "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	text, err := shell.CombinedOutput()
+	return string(text), err
+}
+
+func TestStepsForSystemd(t *testing.T) {
+	t.Parallel()
+	need(t, "install", "coreutils", "")
+	etc := t.TempDir()
+	if said, err := follow(t, etc); err != nil || said != "" {
+		t.Fatalf("%v: %s", err, said)
+	}
+	for _, name := range []string{"run.yaml", "scope.yaml"} {
+		if read(t, filepath.Join(etc, "memsweep", name)) != read(t, filepath.Join("systemd", name)) {
+			t.Errorf("%s is not what was shipped", name)
+		}
+	}
+	if filter := read(t, filepath.Join(etc, "systemd/system/memsweep.service.d/scope.conf")); !strings.Contains(filter, "\nIPAddressAllow=10.20.0.0/16\n") {
+		t.Errorf("scope.conf does not have what run.yaml sweeps:\n%s", filter)
+	}
+	if left, _ := filepath.Glob(filepath.Join(etc, "memsweep", "*.new")); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}
+
+// TestStepsKeepTheLock: a scope that cannot be read leaves scope.conf as it was.
+func TestStepsKeepTheLock(t *testing.T) {
+	t.Parallel()
+	need(t, "install", "coreutils", "")
+	etc := t.TempDir()
+	conf := write(t, filepath.Join(etc, "systemd/system/memsweep.service.d/scope.conf"), "as it was\n")
+	unsigned := write(t, filepath.Join(t.TempDir(), "scope.yaml"), strings.ReplaceAll(read(t, "systemd/scope.yaml"), "authorised_by", "#"))
+	said, err := follow(t, etc, "systemd/scope.yaml", unsigned)
+	if err == nil || !strings.Contains(said, "authorised_by is missing") {
+		t.Errorf("%v: %s", err, said)
+	}
+	if text := read(t, conf); text != "as it was\n" {
+		t.Errorf("scope.conf is %q", text)
+	}
+}
