@@ -118,6 +118,8 @@ func TestSigningIn(t *testing.T) {
 	for next, want := range map[string]string{
 		"/changes?kind=new": "/changes?kind=new", "//attacker.example/": "/", "https://attacker.example/": "/", `/\attacker.example`: "/", "/%5cattacker.example": "/",
 		"javascript:alert(1)": "/", "": "/", "/login?next=/": "/", "/a\r\nSet-Cookie: x=y": "/", "http:/attacker.example": "/", "/host/10.0.0.1": "/host/10.0.0.1",
+		"/.//evil.com": "/", "/x/..//evil.com": "/", "/x//y": "/", "/./x": "/", "/x/.": "/", "/x/..": "/", "/x/../login": "/", "/%2e%2e/x": "/", "/.%2f/evil.com": "/",
+		"/%2f/evil.com": "/", "/x%2f%2fevil.com": "/", "/x/%2e": "/", "/sweeps/a%2fb": "/sweeps/a%2fb", "/x/": "/x/", "/x/..y?a=//b": "/x/..y?a=//b", "/login/": "/",
 	} {
 		a, _ := do(t, "POST", at+"/login", form(secret, next), kind...)
 		if got := a.Header.Get("Location"); a.StatusCode != 303 || got != want {
