@@ -87,9 +87,12 @@ func (s *session) expired(now time.Time) bool {
 	return now.Sub(s.begun) > sessionLasts || now.Sub(s.used) > sessionIdle
 }
 
-// known says whether a session of that ID goes on. It is found by a digest, which
-// nobody who guesses can come closer to step by step.
-func (d *door) known(id string) bool {
+// known says whether a session of that ID goes on, and notes that it is used.
+func (d *door) known(id string) bool { return d.look(id, true) }
+
+// look says whether a session of that ID goes on; use: somebody uses it now. It is
+// found by a digest, which nobody who guesses can come closer to step by step.
+func (d *door) look(id string, use bool) bool {
 	key, now := sha256.Sum256([]byte(id)), d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,7 +104,9 @@ func (d *door) known(id string) bool {
 		delete(d.sessions, key)
 		return false
 	}
-	s.used = now
+	if use {
+		s.used = now
+	}
 	return true
 }
 
@@ -145,6 +150,16 @@ func (s *Site) try(r *http.Request, token string) error {
 		s.note("a wrong token from %s", r.RemoteAddr)
 	}
 	return err
+}
+
+// stays says whether who was let in with r still may be there. That is no use of
+// a session: a page that is left open does not keep it alive.
+func (s *Site) stays(r *http.Request) bool {
+	if s.door == nil || r.Header.Get("Authorization") != "" { // the token is for as long as we run
+		return true
+	}
+	c, err := r.Cookie(cookieName(r))
+	return err == nil && s.door.look(c.Value, false)
 }
 
 // signedIn says whether r comes with a session that can be ended.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -254,6 +255,26 @@ func TestSessionsEnd(t *testing.T) {
 		}
 		if len(d.sessions) > maxSessions || d.known(first) {
 			t.Errorf("%d sessions", len(d.sessions))
+		}
+	})
+}
+
+// TestAStreamKeepsNoSessionAlive: a page that is left open is signed out like any
+// other that nobody uses.
+func TestAStreamKeepsNoSessionAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &Site{door: newDoor([]byte(secret), time.Now)}
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/events", nil)
+		r.AddCookie(&http.Cookie{Name: cookieName(r), Value: s.door.begin()})
+		begun := time.Now()
+		w := httptest.NewRecorder()
+		s.pass(r, make(chan message), stream{w: w, control: http.NewResponseController(w)})
+		if lasted := time.Since(begun); lasted < sessionIdle || lasted > sessionIdle+2*heartbeat {
+			t.Errorf("the stream lasted %s", lasted)
+		}
+		if s.signedIn(r) {
+			t.Error("it kept the session alive")
 		}
 	})
 }
