@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -366,6 +367,56 @@ func TestMoreClientsWait(t *testing.T) {
 	two.Close()
 	(<-accepted).Close()
 	l.Close()
+}
+
+// TestOneAddressCannotTakeAllPlaces: what it opens beyond its share is hung up on,
+// and others are still let in.
+func TestOneAddressCannotTakeAllPlaces(t *testing.T) {
+	t.Parallel()
+	certificate, key, _ := pairOfFiles(t, t.TempDir())
+	site := New(pretended(t, pretend.Size{}), Options{Listen: "0.0.0.0:0", Certificate: certificate, Key: key, Token: []byte(secret), Log: t.Output()})
+	l, err := site.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	accepted := make(chan net.Conn, maxClients)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	dial := func(from string) {
+		c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	for range maxOfOne + 5 {
+		dial("127.0.0.1")
+	}
+	var first net.Conn
+	for range maxOfOne {
+		first = <-accepted
+	}
+	select {
+	case <-accepted:
+		t.Fatal("one address has more than its share")
+	case <-time.After(200 * time.Millisecond):
+	}
+	if runtime.GOOS == "linux" { // elsewhere 127.0.0.2 has to be set up
+		dial("127.0.0.2")
+		<-accepted
+	}
+	first.Close()
+	dial("127.0.0.1")
+	(<-accepted).Close()
 }
 
 // pairOfFiles writes a certificate for localhost and 127.0.0.1 and its key.
