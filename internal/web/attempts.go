@@ -6,16 +6,14 @@ import (
 	"time"
 )
 
-// How many wrong tokens are looked at: a few at once, then slowly. Of one address
-// (of IPv6, of one network of 64 bits), and of all together, so that many
-// addresses are of no use. Who was right lately is not held back by the others.
+// How many wrong tokens are answered and noted as such: a few at once, then
+// slowly. Of one address (of IPv6, of one network of 64 bits), and of all together.
 const (
 	attemptsAtOnce    = 5
 	attemptEvery      = 12 * time.Second
 	allAttemptsAtOnce = 50
 	allAttemptsEvery  = time.Second
 	maxRemembered     = 4096 // addresses
-	rightLately       = 24 * time.Hour
 )
 
 // attempts counts failures.
@@ -28,9 +26,8 @@ type attempts struct {
 
 // bucket holds attempts; each one takes one, and time gives them back.
 type bucket struct {
-	left  float64
-	at    time.Time
-	right time.Time // when somebody there knew the token
+	left float64
+	at   time.Time
 }
 
 func newAttempts(now func() time.Time) attempts {
@@ -43,8 +40,7 @@ func (b *bucket) refill(now time.Time, most int, every time.Duration) {
 	b.at = now
 }
 
-// take takes an attempt, before it is known whether it is right, so that many at
-// once are no way around; false: there is none left.
+// take takes an attempt for a wrong token; false: there is none left.
 func (a attempts) take(remote string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,30 +48,12 @@ func (a attempts) take(remote string) bool {
 	b := a.of(remote, now)
 	b.refill(now, attemptsAtOnce, attemptEvery)
 	a.all.refill(now, allAttemptsAtOnce, allAttemptsEvery)
-	if b.left < 1 {
+	if b.left < 1 || a.all.left < 1 {
 		return false
 	}
-	if b.right.IsZero() || now.Sub(b.right) > rightLately {
-		if a.all.left < 1 {
-			return false
-		}
-		a.all.left--
-	}
 	b.left--
+	a.all.left--
 	return true
-}
-
-// succeeded gives an attempt back: it was right.
-func (a attempts) succeeded(remote string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := a.now()
-	b := a.of(remote, now)
-	b.left = min(attemptsAtOnce, b.left+1)
-	if b.right.IsZero() || now.Sub(b.right) > rightLately {
-		a.all.left = min(allAttemptsAtOnce, a.all.left+1)
-	}
-	b.right = now
 }
 
 // of is the bucket of an address. When there are too many, the one that was not

@@ -34,18 +34,18 @@ func newDoor(token []byte, now func() time.Time) *door {
 	return &door{token: sha256.Sum256(token), now: now, attempts: newAttempts(now), sessions: map[[sha256.Size]byte]*session{}}
 }
 
-// try compares a token in a time that says nothing of it. After too many
-// failures it is not even looked at.
+// try compares a token in a time that says nothing of it. The right one is let in
+// always: it is too long to be guessed, and who sends wrong ones must not keep out
+// those that share an address with them. Failures are slowed.
 func (d *door) try(from, token string) error {
+	digest := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(digest[:], d.token[:]) == 1 {
+		return nil
+	}
 	if !d.attempts.take(from) {
 		return errTooMany
 	}
-	digest := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(digest[:], d.token[:]) != 1 {
-		return errWrongToken
-	}
-	d.attempts.succeeded(from)
-	return nil
+	return errWrongToken
 }
 
 var (
@@ -87,9 +87,12 @@ func (s *session) expired(now time.Time) bool {
 	return now.Sub(s.begun) > sessionLasts || now.Sub(s.used) > sessionIdle
 }
 
-// known says whether a session of that ID goes on. It is found by a digest, which
-// nobody who guesses can come closer to step by step.
-func (d *door) known(id string) bool {
+// known says whether a session of that ID goes on, and notes that it is used.
+func (d *door) known(id string) bool { return d.look(id, true) }
+
+// look says whether a session of that ID goes on; use: somebody uses it now. It is
+// found by a digest, which nobody who guesses can come closer to step by step.
+func (d *door) look(id string, use bool) bool {
 	key, now := sha256.Sum256([]byte(id)), d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,7 +104,9 @@ func (d *door) known(id string) bool {
 		delete(d.sessions, key)
 		return false
 	}
-	s.used = now
+	if use {
+		s.used = now
+	}
 	return true
 }
 
@@ -145,6 +150,16 @@ func (s *Site) try(r *http.Request, token string) error {
 		s.note("a wrong token from %s", r.RemoteAddr)
 	}
 	return err
+}
+
+// stays says whether who was let in with r still may be there. That is no use of
+// a session: a page that is left open does not keep it alive.
+func (s *Site) stays(r *http.Request) bool {
+	if s.door == nil || r.Header.Get("Authorization") != "" { // the token is for as long as we run
+		return true
+	}
+	c, err := r.Cookie(cookieName(r))
+	return err == nil && s.door.look(c.Value, false)
 }
 
 // signedIn says whether r comes with a session that can be ended.

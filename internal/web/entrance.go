@@ -100,9 +100,18 @@ func localPath(to string) string {
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.EscapedPath(), "/") || len(to) > maxURL {
 		return "/"
 	}
-	clean := path.Clean(u.Path)
-	if strings.ContainsAny(to+u.Path, "\\\r\n\t") || strings.HasPrefix(u.Path, "//") || clean == "/login" || clean == "/logout" {
+	if strings.ContainsAny(to+u.Path, "\\\r\n\t") || devious(u.Path) || devious(u.EscapedPath()) {
+		return "/"
+	}
+	if plain := strings.TrimSuffix(u.Path, "/"); plain == "/login" || plain == "/logout" {
 		return "/"
 	}
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
+}
+
+// devious says whether a path is not what it looks like: what cleans it on the
+// way may make another site's address of it.
+func devious(p string) bool {
+	inside := strings.TrimSuffix(strings.TrimPrefix(p, "/"), "/")
+	return strings.Contains(p, "//") || path.Clean("/"+inside) != "/"+inside
 }

@@ -240,7 +240,7 @@ func (s *Site) pass(r *http.Request, messages chan message, out stream) {
 				return
 			}
 		case <-beat.C:
-			if s.admit(r) != nil || out.text(": still here\n\n") != nil {
+			if !s.stays(r) || out.text(": still here\n\n") != nil {
 				return
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ const (
 	idleFor       = 2 * time.Minute
 	maxHeader     = 16 << 10
 	maxClients    = 512 // connections
+	maxOfOne      = 64  // connections of one address, of those that others can reach
 	stopWithin    = 5 * time.Second
 )
 
@@ -67,6 +69,9 @@ func (s *Site) Listen(ctx context.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: it is %s, which others can reach: write 127.0.0.1", s.options.Listen, l.Addr())
 	}
 	limited := &limitedListener{Listener: l, places: make(chan struct{}, maxClients), closed: make(chan struct{})}
+	if !s.local() {
+		limited.ofOne = maxOfOne
+	}
 	if pairs == nil {
 		return limited, nil
 	}
@@ -139,12 +144,17 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
-// limitedListener accepts no more clients than there are places.
+// limitedListener accepts no more clients than there are places. Those wait; of
+// one address, what is more than ofOne is hung up on, so that it cannot take all.
 type limitedListener struct {
 	net.Listener
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
+	ofOne  int // 0: no bound
+
+	mu   sync.Mutex
+	from map[netip.Addr]int // connections; as attempts are counted
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
@@ -153,12 +163,39 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			<-l.places
+			return nil, err
+		}
+		who := network(c.RemoteAddr().String())
+		if l.enter(who) {
+			return &placedConn{Conn: c, leave: sync.OnceFunc(func() { l.exit(who); <-l.places })}, nil
+		}
+		c.Close()
 	}
-	return &placedConn{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+func (l *limitedListener) enter(who netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ofOne > 0 && l.from[who] >= l.ofOne {
+		return false
+	}
+	if l.from == nil {
+		l.from = map[netip.Addr]int{}
+	}
+	l.from[who]++
+	return true
+}
+
+func (l *limitedListener) exit(who netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.from[who]--; l.from[who] == 0 {
+		delete(l.from, who)
+	}
 }
 
 func (l *limitedListener) Close() error {

@@ -14,9 +14,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +120,8 @@ func TestSigningIn(t *testing.T) {
 	for next, want := range map[string]string{
 		"/changes?kind=new": "/changes?kind=new", "//attacker.example/": "/", "https://attacker.example/": "/", `/\attacker.example`: "/", "/%5cattacker.example": "/",
 		"javascript:alert(1)": "/", "": "/", "/login?next=/": "/", "/a\r\nSet-Cookie: x=y": "/", "http:/attacker.example": "/", "/host/10.0.0.1": "/host/10.0.0.1",
+		"/.//evil.com": "/", "/x/..//evil.com": "/", "/x//y": "/", "/./x": "/", "/x/.": "/", "/x/..": "/", "/x/../login": "/", "/%2e%2e/x": "/", "/.%2f/evil.com": "/",
+		"/%2f/evil.com": "/", "/x%2f%2fevil.com": "/", "/x/%2e": "/", "/sweeps/a%2fb": "/sweeps/a%2fb", "/x/": "/x/", "/x/..y?a=//b": "/x/..y?a=//b", "/login/": "/",
 	} {
 		a, _ := do(t, "POST", at+"/login", form(secret, next), kind...)
 		if got := a.Header.Get("Location"); a.StatusCode != 303 || got != want {
@@ -167,8 +171,11 @@ func TestWrongTokensAreFew(t *testing.T) {
 	if looked[401] > attemptsAtOnce+1 || looked[401]+looked[429] != 100 {
 		t.Errorf("at once: %v", looked)
 	}
-	// Now not even the right one is looked at: who guesses learns nothing.
-	if a, _ := get(t, at+"/api/v1/overview", "Authorization", "Bearer "+secret); a.StatusCode != 429 || a.Header.Get("Retry-After") == "" {
+	if a, _ := get(t, at+"/api/v1/overview", "Authorization", "Bearer x"); a.StatusCode != 429 || a.Header.Get("Retry-After") == "" {
+		t.Errorf("one more wrong token: %s", a.Status)
+	}
+	// Who shares the address, as behind one NAT, is let in all the same.
+	if a, _ := get(t, at+"/api/v1/overview", "Authorization", "Bearer "+secret); a.StatusCode != 200 {
 		t.Errorf("the right token after too many wrong ones: %s", a.Status)
 	}
 	if a, _ := get(t, at+"/api/v1/overview"); a.StatusCode != 401 {
@@ -198,6 +205,14 @@ func TestAttemptsComeBackWithTime(t *testing.T) {
 		if n := tries("192.0.2.1:1", "x"); n != 1 {
 			t.Errorf("%d after a while", n)
 		}
+		for range 200 {
+			if err := d.try("192.0.2.1:1", secret); err != nil {
+				t.Fatalf("the right token from where wrong ones came: %v", err)
+			}
+		}
+		if n := tries("192.0.2.1:1", "x"); n != 0 {
+			t.Errorf("the right token gave %d wrong ones back", n)
+		}
 		if n := tries("192.0.2.2:1", secret); n != 200 {
 			t.Errorf("of 200 right ones %d were let in", n)
 		}
@@ -210,7 +225,7 @@ func TestAttemptsComeBackWithTime(t *testing.T) {
 			t.Errorf("%d from many addresses", n)
 		}
 		if n := tries("192.0.2.2:1", secret); n != 200 {
-			t.Errorf("who was right before is held back by others: %d", n)
+			t.Errorf("who is right is held back by others: %d", n)
 		}
 		if n := tries("[2001:db8::1]:1", "x") + tries("[2001:db8::2]:1", "x"); n > 0 {
 			t.Errorf("%d from a network that had its share", n)
@@ -252,6 +267,26 @@ func TestSessionsEnd(t *testing.T) {
 		}
 		if len(d.sessions) > maxSessions || d.known(first) {
 			t.Errorf("%d sessions", len(d.sessions))
+		}
+	})
+}
+
+// TestAStreamKeepsNoSessionAlive: a page that is left open is signed out like any
+// other that nobody uses.
+func TestAStreamKeepsNoSessionAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &Site{door: newDoor([]byte(secret), time.Now)}
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/events", nil)
+		r.AddCookie(&http.Cookie{Name: cookieName(r), Value: s.door.begin()})
+		begun := time.Now()
+		w := httptest.NewRecorder()
+		s.pass(r, make(chan message), stream{w: w, control: http.NewResponseController(w)})
+		if lasted := time.Since(begun); lasted < sessionIdle || lasted > sessionIdle+2*heartbeat {
+			t.Errorf("the stream lasted %s", lasted)
+		}
+		if s.signedIn(r) {
+			t.Error("it kept the session alive")
 		}
 	})
 }
@@ -332,6 +367,56 @@ func TestMoreClientsWait(t *testing.T) {
 	two.Close()
 	(<-accepted).Close()
 	l.Close()
+}
+
+// TestOneAddressCannotTakeAllPlaces: what it opens beyond its share is hung up on,
+// and others are still let in.
+func TestOneAddressCannotTakeAllPlaces(t *testing.T) {
+	t.Parallel()
+	certificate, key, _ := pairOfFiles(t, t.TempDir())
+	site := New(pretended(t, pretend.Size{}), Options{Listen: "0.0.0.0:0", Certificate: certificate, Key: key, Token: []byte(secret), Log: t.Output()})
+	l, err := site.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	accepted := make(chan net.Conn, maxClients)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	dial := func(from string) {
+		c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	for range maxOfOne + 5 {
+		dial("127.0.0.1")
+	}
+	var first net.Conn
+	for range maxOfOne {
+		first = <-accepted
+	}
+	select {
+	case <-accepted:
+		t.Fatal("one address has more than its share")
+	case <-time.After(200 * time.Millisecond):
+	}
+	if runtime.GOOS == "linux" { // elsewhere 127.0.0.2 has to be set up
+		dial("127.0.0.2")
+		<-accepted
+	}
+	first.Close()
+	dial("127.0.0.1")
+	(<-accepted).Close()
 }
 
 // pairOfFiles writes a certificate for localhost and 127.0.0.1 and its key.
