@@ -2,11 +2,15 @@ package notify
 
 import (
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -89,13 +93,14 @@ func redact(text string, secrets ...string) string {
 		if len(s) < 4 {
 			continue // nothing would be left of the text
 		}
-		forms := []string{s, url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s))}
+		forms := encodings(s)
 		if u, err := url.Parse(s); err == nil && u.Host != "" {
 			forms = append(forms, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery)
 			if parts := strings.Split(u.Path, "/"); len(parts[len(parts)-1]) >= 8 {
 				forms = append(forms, parts[len(parts)-1])
 			}
 		}
+		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) }) // none hides a piece of a longer one
 		for _, form := range forms {
 			if len(form) >= 4 {
 				text = strings.ReplaceAll(text, form, "[secret]")
@@ -103,4 +108,25 @@ func redact(text string, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+// encodings are the forms in which a receiver, or a library that quotes one, may
+// repeat a secret: in URLs, JSON (with \/ too), Go's %q, hexadecimal and base64.
+func encodings(secret string) []string {
+	b := []byte(secret)
+	quoted := strings.TrimSuffix(strings.TrimPrefix(strconv.Quote(secret), `"`), `"`)
+	forms := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), quoted, strings.ReplaceAll(quoted, "/", `\/`),
+		hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)),
+		base64.StdEncoding.EncodeToString(b), base64.RawStdEncoding.EncodeToString(b),
+		base64.URLEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
+	}
+	if text, err := json.Marshal(secret); err == nil {
+		plain := strings.TrimSuffix(strings.TrimPrefix(string(text), `"`), `"`)
+		forms = append(forms, plain, strings.ReplaceAll(plain, "/", `\/`))
+	}
+	for _, f := range []string{url.QueryEscape(secret), url.PathEscape(secret)} {
+		forms = append(forms, strings.ToLower(f))
+	}
+	return forms
 }
