@@ -12,6 +12,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/memsweep/memsweep/internal/chromium"
 )
 
 // look is one way to look at a page.
@@ -49,7 +51,7 @@ func hostileVersions() fixture {
 // screenshots are kept.
 func TestPagesInChromium(t *testing.T) {
 	t.Parallel()
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	for name, document := range map[string][]byte{
 		"report":      hostileVersions().write(t, "html", Options{}),
 		"interrupted": interrupted().write(t, "html", Options{}),
@@ -64,7 +66,7 @@ func TestPagesInChromium(t *testing.T) {
 		address := (&url.URL{Scheme: "file", Path: file}).String()
 		for _, l := range looks {
 			lookAt(t, ctx, name+"-"+l.name, address, l)
-			complaints, loaded := journal.take()
+			complaints, loaded := journal.Take()
 			if len(complaints) > 0 {
 				t.Errorf("%s, %s: the browser complains: %q", name, l.name, complaints)
 			}
@@ -85,18 +87,18 @@ type sight struct {
 
 func lookAt(t *testing.T, ctx context.Context, name, address string, l look) {
 	t.Helper()
-	call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	chromium.Call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.width < 500,
 	})
-	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
 	})
-	ask(t, ctx, chromedp.Navigate(address))
-	evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true);
+	chromium.Ask(t, ctx, chromedp.Navigate(address))
+	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true);
 		document.querySelectorAll(".card").forEach(c => c.style.contentVisibility = "visible")`)
-	s := evaluate[sight](t, ctx, inspect)
-	evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false)`)
-	picture := ask(t, ctx, chromedp.FullScreenshot(100))
+	s := chromium.Evaluate[sight](t, ctx, inspect)
+	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false)`)
+	picture := chromium.Ask(t, ctx, chromedp.FullScreenshot(100))
 	if strings.Contains(s.Title, "owned") || s.Scripts+s.Images > 0 || s.Heads != 1 {
 		t.Errorf("%s: somebody else's words are more than text: %+v", name, s)
 	}
@@ -161,20 +163,20 @@ const inspect = `(() => {
 // everything, and a script that somebody smuggles in does not run.
 func TestPageInUse(t *testing.T) {
 	t.Parallel()
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	file := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(file, whole().write(t, "html", Options{}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const rows = `[...document.querySelectorAll(".matrix tbody tr")].filter(e => e.offsetHeight > 0).length`
 	const evidence = `[...document.querySelectorAll("details pre")].filter(e => e.checkVisibility() && e.getBoundingClientRect().height > 0).length`
-	ask(t, ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()))
-	all := evaluate[int](t, ctx, rows)
-	ask(t, ctx, chromedp.Click(chromedp.CSS("#show-critical")))
-	filtered, shown := evaluate[int](t, ctx, rows), evaluate[int](t, ctx, evidence)
-	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-	printed, shownInPrint := evaluate[int](t, ctx, rows), evaluate[int](t, ctx, evidence)
-	pdf := ask(t, ctx, chromedp.PrintToPDF())
+	chromium.Ask(t, ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()))
+	all := chromium.Evaluate[int](t, ctx, rows)
+	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS("#show-critical")))
+	filtered, shown := chromium.Evaluate[int](t, ctx, rows), chromium.Evaluate[int](t, ctx, evidence)
+	chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	printed, shownInPrint := chromium.Evaluate[int](t, ctx, rows), chromium.Evaluate[int](t, ctx, evidence)
+	pdf := chromium.Ask(t, ctx, chromedp.PrintToPDF())
 	if all != 12 || filtered != 6 || printed != 12 {
 		t.Errorf("%d rows, %d without the critical ones, %d in print; want 12, 6, 12", all, filtered, printed)
 	}
@@ -184,11 +186,11 @@ func TestPageInUse(t *testing.T) {
 	if !bytes.HasPrefix(pdf, []byte("%PDF-")) {
 		t.Error("it does not print")
 	}
-	journal.take()
-	ran := evaluate[bool](t, ctx, `document.body.insertAdjacentHTML("beforeend", "<img src='data:,' onerror='window.ran = true'>");
+	journal.Take()
+	ran := chromium.Evaluate[bool](t, ctx, `document.body.insertAdjacentHTML("beforeend", "<img src='data:,' onerror='window.ran = true'>");
 		document.body.appendChild(Object.assign(document.createElement("script"), {textContent: "window.ran = true"}));
 		new Promise(done => setTimeout(() => done(window.ran === true), 100))`, chromedp.EvalAwaitPromise)
-	if complaints, _ := journal.take(); ran || len(complaints) == 0 {
+	if complaints, _ := journal.Take(); ran || len(complaints) == 0 {
 		t.Errorf("a smuggled script ran: %t; the browser says %q", ran, complaints)
 	}
 }
@@ -196,14 +198,14 @@ func TestPageInUse(t *testing.T) {
 // TestLargePageInChromium: ten thousand findings open.
 func TestLargePageInChromium(t *testing.T) {
 	t.Parallel()
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	file := filepath.Join(t.TempDir(), "large.html")
 	if err := os.WriteFile(file, large(10_000).write(t, "html", Options{}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ask(t, ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()))
-	rows := evaluate[int](t, ctx, `document.querySelectorAll(".matrix tbody tr").length`)
-	cards := evaluate[int](t, ctx, `document.querySelectorAll(".card").length`)
+	chromium.Ask(t, ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()))
+	rows := chromium.Evaluate[int](t, ctx, `document.querySelectorAll(".matrix tbody tr").length`)
+	cards := chromium.Evaluate[int](t, ctx, `document.querySelectorAll(".card").length`)
 	if rows != 10_000 || cards != maxHTMLDetailed {
 		t.Errorf("%d rows, %d cards", rows, cards)
 	}

@@ -42,6 +42,7 @@ var layers = map[string]layer{
 	"internal/audit":   {own: []string{"exposure"}, not: []string{"net", "net/http", "crypto/tls", "testing"}},
 	"internal/memtest": {own: []string{"exposure", "probes"}, not: []string{"testing"}},
 	testOnly:           {},
+	browserOnly:        {others: []string{"github.com/chromedp"}},
 	"internal/lint":    {},
 	"deploy":           {}, // tests only
 	// The lab and the benchmark around it are for tests and for `make bench`.

@@ -49,7 +49,7 @@ func notForUsers(packages []string) []string {
 	return slices.DeleteFunc(slices.Clone(packages), func(name string) bool {
 		return !slices.ContainsFunc([]string{
 			"testing",
-			module + "/" + testOnly,
+			module + "/" + testOnly, module + "/" + browserOnly,
 			module + "/internal/lint",
 			module + "/internal/pretend",
 			"github.com/rogpeppe/go-internal",

@@ -25,6 +25,9 @@ const root = "../.."
 // testOnly is the package that tests share, and that imports testing.
 const testOnly = "internal/memtest/realtest"
 
+// browserOnly is the same for tests of pages.
+const browserOnly = "internal/chromium"
+
 // A source is one Go file of the module.
 type source struct {
 	path   string // slash-separated, relative to root: "scanner/gate.go"
@@ -44,7 +47,7 @@ func (s source) folder() string { return path.Dir(s.path) }
 // isTest reports whether the file is for tests only. TestLinked holds that no
 // such file is in the program.
 func (s source) isTest() bool {
-	return strings.HasSuffix(s.path, "_test.go") || s.folder() == testOnly
+	return strings.HasSuffix(s.path, "_test.go") || s.folder() == testOnly || s.folder() == browserOnly
 }
 
 func (s source) line(at token.Pos) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/internal/chromium"
 	"github.com/memsweep/memsweep/internal/pretend"
 )
 
@@ -89,11 +90,11 @@ func TestPagesInChromium(t *testing.T) {
 			if size.Exposures < 100 {
 				delete(pages, "host6")
 			}
-			ctx, journal := browser(t)
+			ctx, journal := chromium.Open(t)
 			for page, path := range pages {
 				for _, a := range appearances {
 					lookAt(t, ctx, name+"-"+page+"-"+a.name, server+path, a)
-					complaints, loaded := journal.take()
+					complaints, loaded := journal.Take()
 					for _, c := range complaints {
 						if page != "refused" || !strings.Contains(c, "400") {
 							t.Errorf("%s, %s: the browser complains: %q", page, a.name, c)
@@ -120,18 +121,18 @@ type sight struct {
 
 func lookAt(t *testing.T, ctx context.Context, name, address string, a appearance) {
 	t.Helper()
-	call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	chromium.Call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: a.width, Height: a.height, DeviceScaleFactor: 1, Mobile: a.width < 500,
 	})
-	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: a.scheme}},
 	})
-	ask(t, ctx, chromedp.Navigate(address))
-	evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true);
+	chromium.Ask(t, ctx, chromedp.Navigate(address))
+	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true);
 		document.querySelectorAll(".card").forEach(c => c.style.contentVisibility = "visible")`)
-	s := evaluate[sight](t, ctx, inspect)
-	evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false)`)
-	picture := ask(t, ctx, chromedp.FullScreenshot(100))
+	s := chromium.Evaluate[sight](t, ctx, inspect)
+	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false)`)
+	picture := chromium.Ask(t, ctx, chromedp.FullScreenshot(100))
 	if !strings.HasSuffix(s.Title, "memsweep") || s.Scripts != 1 || s.Images > 0 || s.Heads != 1 {
 		t.Errorf("%s: somebody else's words are more than text: %+v", name, s)
 	}

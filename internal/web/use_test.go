@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/internal/chromium"
 	"github.com/memsweep/memsweep/internal/pretend"
 )
 
@@ -33,7 +34,7 @@ const (
 func until(t *testing.T, ctx context.Context, what string) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(chromium.Patience / 2); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var yes bool
 		if yes, err = chromedp.Run(ctx, chromedp.Evaluate[bool](what)); err == nil && yes {
 			return
@@ -44,14 +45,14 @@ func until(t *testing.T, ctx context.Context, what string) {
 
 func visit(t *testing.T, ctx context.Context, address string) {
 	t.Helper()
-	ask(t, ctx, chromedp.Navigate(address))
+	chromium.Ask(t, ctx, chromedp.Navigate(address))
 }
 
 // click follows a link or presses a button that leads to another page.
 func click(t *testing.T, ctx context.Context, selector string) {
 	t.Helper()
-	evaluate[chromedp.Void](t, ctx, `window.old = true`)
-	ask(t, ctx, chromedp.Click(chromedp.CSS(selector)))
+	chromium.Evaluate[chromedp.Void](t, ctx, `window.old = true`)
+	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS(selector)))
 	until(t, ctx, `!window.old && document.readyState === "complete"`)
 }
 
@@ -60,57 +61,57 @@ func click(t *testing.T, ctx context.Context, selector string) {
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	server, _ := serveSite(t, pretend.Size{Exposures: 400, Sweeps: 30}, Options{})
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	visit(t, ctx, server+"/")
-	if n := evaluate[int](t, ctx, rows); n != 100 {
+	if n := chromium.Evaluate[int](t, ctx, rows); n != 100 {
 		t.Errorf("%d rows", n)
 	}
-	first := evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`)
+	first := chromium.Evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`)
 	click(t, ctx, `a[rel=next]`)
-	if n := evaluate[int](t, ctx, rows); n != 100 || evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`) == first {
+	if n := chromium.Evaluate[int](t, ctx, rows); n != 100 || chromium.Evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`) == first {
 		t.Errorf("%d rows in the second part", n)
 	}
 	click(t, ctx, `.pager a:first-child`)
-	if evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`) != first {
+	if chromium.Evaluate[string](t, ctx, `document.querySelector("table.list tbody").textContent`) != first {
 		t.Error("the way back to the first part leads elsewhere")
 	}
 	click(t, ctx, `a.tile.critical`)
-	if others := evaluate[int](t, ctx, `document.querySelectorAll("table.list tbody tr:not(.critical)").length`); others > 0 || evaluate[int](t, ctx, rows) == 0 {
+	if others := chromium.Evaluate[int](t, ctx, `document.querySelectorAll("table.list tbody tr:not(.critical)").length`); others > 0 || chromium.Evaluate[int](t, ctx, rows) == 0 {
 		t.Errorf("%d rows of other severities", others)
 	}
-	ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-vantage"), "internet"))
-	ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-range"), "10.0.0.0/24"))
+	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-vantage"), "internet"))
+	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-range"), "10.0.0.0/24"))
 	click(t, ctx, `.filter button`)
-	address := evaluate[string](t, ctx, here)
+	address := chromium.Evaluate[string](t, ctx, here)
 	if !strings.Contains(address, "vantage=internet") || !strings.Contains(address, "only=critical") || !strings.Contains(address, "range=10.0.0.0") {
 		t.Errorf("the form leads to %s", address)
 	}
-	if chips := evaluate[int](t, ctx, `document.querySelectorAll(".chip").length`); chips != 3 {
+	if chips := chromium.Evaluate[int](t, ctx, `document.querySelectorAll(".chip").length`); chips != 3 {
 		t.Errorf("%d chips", chips)
 	}
-	filtered := evaluate[int](t, ctx, rows)
+	filtered := chromium.Evaluate[int](t, ctx, rows)
 	click(t, ctx, `.chip`)
-	if n := evaluate[int](t, ctx, rows); n < filtered || strings.Contains(evaluate[string](t, ctx, here), "range=") {
+	if n := chromium.Evaluate[int](t, ctx, rows); n < filtered || strings.Contains(chromium.Evaluate[string](t, ctx, here), "range=") {
 		t.Errorf("%d rows with %d before", n, filtered)
 	}
-	ip := evaluate[string](t, ctx, `document.querySelector("table.list tbody th a").pathname`)
+	ip := chromium.Evaluate[string](t, ctx, `document.querySelector("table.list tbody th a").pathname`)
 	click(t, ctx, `table.list tbody th a`)
-	if got := evaluate[string](t, ctx, here); got != ip || evaluate[int](t, ctx, `document.querySelectorAll(".card").length`) == 0 {
+	if got := chromium.Evaluate[string](t, ctx, here); got != ip || chromium.Evaluate[int](t, ctx, `document.querySelectorAll(".card").length`) == 0 {
 		t.Errorf("the host is at %s", got)
 	}
-	ask(t, ctx, chromedp.NavigateBack())
+	chromium.Ask(t, ctx, chromedp.NavigateBack())
 	until(t, ctx, rows+` > 0`)
 	for _, entry := range frame.Entries(frame{}) {
 		click(t, ctx, `nav a[href="`+entry.Path+`"]`)
-		if evaluate[int](t, ctx, `document.querySelectorAll('nav a[aria-current="page"]').length`) != 1 || evaluate[string](t, ctx, here) != entry.Path {
+		if chromium.Evaluate[int](t, ctx, `document.querySelectorAll('nav a[aria-current="page"]').length`) != 1 || chromium.Evaluate[string](t, ctx, here) != entry.Path {
 			t.Errorf("%s is not where the navigation says", entry.Path)
 		}
 	}
 	click(t, ctx, `table.sweeps tbody th a`)
-	if h := evaluate[string](t, ctx, `document.querySelector("h1").textContent`); !strings.HasPrefix(h, "Sweep from ") {
+	if h := chromium.Evaluate[string](t, ctx, `document.querySelector("h1").textContent`); !strings.HasPrefix(h, "Sweep from ") {
 		t.Errorf("a sweep says %q", h)
 	}
-	if complaints, _ := journal.take(); len(complaints) > 0 {
+	if complaints, _ := journal.Take(); len(complaints) > 0 {
 		t.Errorf("the browser complains: %q", complaints)
 	}
 }
@@ -120,13 +121,13 @@ func TestWalk(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	server, store := serveSite(t, pretend.Size{Exposures: 300, Sweeps: 10}, Options{})
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	all, err := store.Count(t.Context(), history.Filter{Vantage: "office"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	visit(t, ctx, server+"/?vantage=office&limit=10")
-	links := evaluate[[]string](t, ctx, `[...document.querySelectorAll(".exports a")].map(a => a.href)`)
+	links := chromium.Evaluate[[]string](t, ctx, `[...document.querySelectorAll(".exports a")].map(a => a.href)`)
 	if len(links) != 3 {
 		t.Fatal(links)
 	}
@@ -144,7 +145,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s: %s", link, answer.Status)
 		}
 	}
-	lines := evaluate[int](t, ctx, `fetch(document.querySelector(".exports a").href).then(r => r.text()).then(t => t.trim().split("\n").length)`, chromedp.EvalAwaitPromise)
+	lines := chromium.Evaluate[int](t, ctx, `fetch(document.querySelector(".exports a").href).then(r => r.text()).then(t => t.trim().split("\n").length)`, chromedp.EvalAwaitPromise)
 	if lines != all+1 || all < 20 {
 		t.Errorf("the csv has %d lines, of %d exposures", lines, all)
 	}
@@ -154,48 +155,48 @@ func TestDocuments(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	server, _ := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 10}, Options{})
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	visit(t, ctx, server+"/")
-	press := func(key string) { t.Helper(); ask(t, ctx, chromedp.KeyEvent(key)) }
+	press := func(key string) { t.Helper(); chromium.Ask(t, ctx, chromedp.KeyEvent(key)) }
 	const focused = `document.activeElement.id || document.activeElement.textContent.trim()`
 	press(kb.Tab)
-	if at := evaluate[string](t, ctx, focused); !strings.HasPrefix(at, "Skip") {
+	if at := chromium.Evaluate[string](t, ctx, focused); !strings.HasPrefix(at, "Skip") {
 		t.Errorf("the first tab leads to %q", at)
 	}
-	if evaluate[float64](t, ctx, `document.activeElement.getBoundingClientRect().left`) < 0 {
+	if chromium.Evaluate[float64](t, ctx, `document.activeElement.getBoundingClientRect().left`) < 0 {
 		t.Error("the skip link is not seen when it has the focus")
 	}
 	press(kb.Enter)
-	if at := evaluate[string](t, ctx, `document.activeElement.id`); at != "main" {
+	if at := chromium.Evaluate[string](t, ctx, `document.activeElement.id`); at != "main" {
 		t.Errorf("it skips to %q", at)
 	}
 	press("j")
 	press("j")
 	press("k")
-	if at := evaluate[int](t, ctx, `[...document.querySelectorAll("table.list tbody tr")].findIndex(r => r.contains(document.activeElement))`); at != 0 {
+	if at := chromium.Evaluate[int](t, ctx, `[...document.querySelectorAll("table.list tbody tr")].findIndex(r => r.contains(document.activeElement))`); at != 0 {
 		t.Errorf("j, j, k leads to row %d", at)
 	}
 	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} { // as a keyboard does it: the letter comes of the key
-		call(t, ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: "/", Text: "/", Code: "Slash"})
+		chromium.Call(t, ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: "/", Text: "/", Code: "Slash"})
 	}
-	if at := evaluate[string](t, ctx, `document.activeElement.id`); at != "search" {
+	if at := chromium.Evaluate[string](t, ctx, `document.activeElement.id`); at != "search" {
 		t.Errorf("/ leads to %q", at)
 	}
 	press("10.0.0.4/jk") // they are text there
-	if v := evaluate[string](t, ctx, `document.activeElement.value`); v != "10.0.0.4/jk" {
+	if v := chromium.Evaluate[string](t, ctx, `document.activeElement.value`); v != "10.0.0.4/jk" {
 		t.Errorf("the field says %q", v)
 	}
 	for range 3 {
 		press(kb.Backspace)
 	}
-	evaluate[chromedp.Void](t, ctx, `window.old = true`)
+	chromium.Evaluate[chromedp.Void](t, ctx, `window.old = true`)
 	press(kb.Enter)
 	until(t, ctx, `!window.old && document.readyState === "complete"`)
-	if at := evaluate[string](t, ctx, here); at != "/?range=10.0.0.4" {
+	if at := chromium.Evaluate[string](t, ctx, here); at != "/?range=10.0.0.4" {
 		t.Errorf("the search leads to %s", at)
 	}
 	press(kb.Tab)
-	unseen := evaluate[[]string](t, ctx, `(() => { const bad = [];
+	unseen := chromium.Evaluate[[]string](t, ctx, `(() => { const bad = [];
 		for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), select, [tabindex='0']")) {
 			if (!e.checkVisibility() || e.closest("[hidden]")) continue;
 			e.focus();
@@ -211,7 +212,7 @@ func TestKeys(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	server, store := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 10}, Options{})
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	roles := []string{"button", "link", "textbox", "searchbox", "combobox", "checkbox", "img", "image", "table", "progressbar", "navigation", "form", "region"}
 	for name, path := range everyPage(t, store) {
 		if name == "host6" {
@@ -243,34 +244,34 @@ func TestNames(t *testing.T) {
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	server, _ := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{Token: []byte("a token that is long enough")})
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	visit(t, ctx, server+"/changes?kind=new")
-	if got := evaluate[string](t, ctx, here); !strings.HasPrefix(got, "/login?next=") || evaluate[int](t, ctx, `document.querySelectorAll("nav, table").length`) > 0 {
+	if got := chromium.Evaluate[string](t, ctx, here); !strings.HasPrefix(got, "/login?next=") || chromium.Evaluate[int](t, ctx, `document.querySelectorAll("nav, table").length`) > 0 {
 		t.Fatalf("it lets in: %s", got)
 	}
 	for _, a := range appearances {
 		lookAt(t, ctx, "login-"+a.name, server+"/login?next=/changes%3Fkind=new", a)
 	}
-	journal.take()
-	ask(t, ctx, chromedp.SetValue(chromedp.CSS("#token"), "not the token"))
+	journal.Take()
+	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#token"), "not the token"))
 	click(t, ctx, ".door button")
-	if alert := evaluate[string](t, ctx, `document.querySelector("[role=alert]").textContent`); alert != "This is not the token." {
+	if alert := chromium.Evaluate[string](t, ctx, `document.querySelector("[role=alert]").textContent`); alert != "This is not the token." {
 		t.Errorf("it says %q", alert)
 	}
-	ask(t, ctx, chromedp.SetValue(chromedp.CSS("#token"), "a token that is long enough"))
+	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#token"), "a token that is long enough"))
 	click(t, ctx, ".door button")
-	if got := evaluate[string](t, ctx, here); got != "/changes?kind=new" {
+	if got := chromium.Evaluate[string](t, ctx, here); got != "/changes?kind=new" {
 		t.Errorf("it leads to %s", got)
 	}
 	click(t, ctx, ".leave button")
-	if got := evaluate[string](t, ctx, here); got != "/login" {
+	if got := chromium.Evaluate[string](t, ctx, here); got != "/login" {
 		t.Errorf("signing out leads to %s", got)
 	}
 	visit(t, ctx, server+"/")
-	if got := evaluate[string](t, ctx, here); got != "/login?next=%2F" {
+	if got := chromium.Evaluate[string](t, ctx, here); got != "/login?next=%2F" {
 		t.Errorf("after signing out: %s", got)
 	}
-	complaints, _ := journal.take()
+	complaints, _ := journal.Take()
 	for _, c := range complaints {
 		if !strings.Contains(c, "401") {
 			t.Errorf("the browser complains: %q", c)
@@ -282,9 +283,9 @@ func TestSignIn(t *testing.T) {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	server, store := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{})
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	visit(t, ctx, server+"/")
-	if evaluate[bool](t, ctx, `!document.getElementById("running").hidden`) {
+	if chromium.Evaluate[bool](t, ctx, `!document.getElementById("running").hidden`) {
 		t.Fatal("something is running already")
 	}
 	now := time.Now()
@@ -297,7 +298,7 @@ func TestLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, ctx, `document.getElementById("running").textContent.includes("42%, pass 1 of 2, 7 answered, 1,234 packets a second, 60 seconds left")`)
-	if words := evaluate[string](t, ctx, `document.querySelector("#running b").textContent`); words != `<b>"evil" job` {
+	if words := chromium.Evaluate[string](t, ctx, `document.querySelector("#running b").textContent`); words != `<b>"evil" job` {
 		t.Errorf("it says %q", words)
 	}
 	visit(t, ctx, server+"/")
@@ -306,10 +307,10 @@ func TestLive(t *testing.T) {
 	}
 	until(t, ctx, `document.getElementById("running").hidden && document.getElementById("news").textContent !== ""`)
 	click(t, ctx, "#news a")
-	if text := evaluate[string](t, ctx, `document.querySelector(".alarm").textContent`); !strings.Contains(text, "failed: it could not") {
+	if text := chromium.Evaluate[string](t, ctx, `document.querySelector(".alarm").textContent`); !strings.Contains(text, "failed: it could not") {
 		t.Errorf("the page does not say that it failed: %s", text)
 	}
-	if complaints, _ := journal.take(); len(complaints) > 0 {
+	if complaints, _ := journal.Take(); len(complaints) > 0 {
 		t.Errorf("the browser complains: %q", complaints)
 	}
 }
@@ -326,18 +327,18 @@ func TestWithoutScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, _ := browser(t)
-	call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	ctx, _ := chromium.Open(t)
+	chromium.Call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	visit(t, ctx, server+"/sweeps")
-	ask(t, ctx, chromedp.Click(chromedp.CSS(".filter summary")))
-	ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-vantage"), "internet"))
-	ask(t, ctx, chromedp.Click(chromedp.CSS(".filter button")))
+	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS(".filter summary")))
+	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-vantage"), "internet"))
+	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS(".filter button")))
 	time.Sleep(time.Second)
-	call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
-	if got := evaluate[string](t, ctx, here); got != "/sweeps?vantage=internet&job=" {
+	chromium.Call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+	if got := chromium.Evaluate[string](t, ctx, here); got != "/sweeps?vantage=internet&job=" {
 		t.Errorf("the form leads to %s", got)
 	}
-	if text := evaluate[string](t, ctx, `document.getElementById("running").innerText`); !strings.Contains(text, "50%, pass 1 of 1") {
+	if text := chromium.Evaluate[string](t, ctx, `document.getElementById("running").innerText`); !strings.Contains(text, "50%, pass 1 of 1") {
 		t.Errorf("it does not say what is running: %q", text)
 	}
 }
@@ -346,10 +347,10 @@ func TestWithoutScript(t *testing.T) {
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	server, _ := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{})
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	visit(t, ctx, server+"/host/10.0.0.3")
-	evaluate[chromedp.Void](t, ctx, `navigator.clipboard.writeText = async text => { window.copied = text; }`)
-	ask(t, ctx, chromedp.Click(chromedp.CSS("figure.lines .copy")))
+	chromium.Evaluate[chromedp.Void](t, ctx, `navigator.clipboard.writeText = async text => { window.copied = text; }`)
+	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS("figure.lines .copy")))
 	until(t, ctx, `window.copied !== undefined && window.copied === document.querySelector("figure.lines code").textContent && window.copied !== ""`)
 }
 
@@ -384,7 +385,7 @@ func TestLongWords(t *testing.T) {
 	}
 	t.Cleanup(func() { store.Close() })
 	server := serveStore(t, store, Options{})
-	ctx, journal := browser(t)
+	ctx, journal := chromium.Open(t)
 	for name, path := range everyPage(t, store) {
 		if name == "host6" || name == "filtered" {
 			continue
@@ -392,7 +393,7 @@ func TestLongWords(t *testing.T) {
 		for _, a := range appearances {
 			lookAt(t, ctx, "long-"+name+"-"+a.name, server+path, a)
 		}
-		complaints, _ := journal.take()
+		complaints, _ := journal.Take()
 		for _, c := range complaints {
 			if !strings.Contains(c, "400") {
 				t.Errorf("%s: the browser complains: %q", name, c)
@@ -405,23 +406,23 @@ func TestLongWords(t *testing.T) {
 func TestPrint(t *testing.T) {
 	t.Parallel()
 	server, store := serveSite(t, pretend.Size{Exposures: 60, Sweeps: 20}, Options{})
-	ctx, _ := browser(t)
+	ctx, _ := chromium.Open(t)
 	for name, path := range everyPage(t, store) {
 		if name == "host6" {
 			continue
 		}
 		visit(t, ctx, server+path)
-		pdf := ask(t, ctx, chromedp.PrintToPDF())
+		pdf := chromium.Ask(t, ctx, chromedp.PrintToPDF())
 		if !strings.HasPrefix(string(pdf), "%PDF-") {
 			t.Errorf("%s does not print", name)
 		}
 		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".pdf"), pdf, 0o600); err != nil {
 			t.Error(err)
 		}
-		call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		if shown := evaluate[int](t, ctx, `[...document.querySelectorAll("nav, .filter, .search, .copy, .pager")].filter(e => e.checkVisibility() && e.getClientRects().length && !e.closest(".tiles")).length`); shown > 0 {
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		if shown := chromium.Evaluate[int](t, ctx, `[...document.querySelectorAll("nav, .filter, .search, .copy, .pager")].filter(e => e.checkVisibility() && e.getClientRects().length && !e.closest(".tiles")).length`); shown > 0 {
 			t.Errorf("%s: %d controls on paper", name, shown)
 		}
-		call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	}
 }

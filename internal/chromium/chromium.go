@@ -1,4 +1,6 @@
-package web
+// Package chromium drives a real, headless Chromium for the tests of the pages
+// that people look at. Tests only: it imports testing.
+package chromium
 
 import (
 	"context"
@@ -10,14 +12,14 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
-	browsing "github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts a headless Chromium, or skips the test where there is none.
+// Open starts a headless Chromium, or skips the test where there is none.
 // What goes wrong inside of it, and what it loads, comes back in the journal.
-func browser(t *testing.T) (context.Context, *journal) {
+func Open(t *testing.T) (context.Context, *Journal) {
 	t.Helper()
 	var program string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -43,23 +45,23 @@ func browser(t *testing.T) (context.Context, *journal) {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	j := &journal{}
+	j := &Journal{}
 	if err := chromedp.Listen(ctx, j.note); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
-	call(t, ctx, browsing.Enable, browsing.EnableParams{})
-	call(t, ctx, log.Enable, cdp.Empty{})
-	call(t, ctx, runtime.Enable, cdp.Empty{})
+	Call(t, ctx, network.Enable, network.EnableParams{})
+	Call(t, ctx, log.Enable, cdp.Empty{})
+	Call(t, ctx, runtime.Enable, cdp.Empty{})
 	return ctx, j
 }
 
-// patience is how long a browser on a busy machine may take for one thing.
-const patience = 2 * time.Minute
+// Patience is how long a browser on a busy machine may take for one thing.
+const Patience = 2 * time.Minute
 
-// ask runs one action in the browser, or ends the test.
-func ask[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
+// Ask runs one action in the browser, or ends the test.
+func Ask[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	answer, err := chromedp.Run(ctx, what)
 	if err != nil {
@@ -68,28 +70,30 @@ func ask[T any](t *testing.T, ctx context.Context, what chromedp.Action[T]) T {
 	return answer
 }
 
-func call[P, R any](t *testing.T, ctx context.Context, command cdp.Command[P, R], params P) {
+// Call sends one command to the browser, or ends the test.
+func Call[P, R any](t *testing.T, ctx context.Context, command cdp.Command[P, R], params P) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	if _, err := chromedp.Call(ctx, command, params); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func evaluate[T any](t *testing.T, ctx context.Context, script string, o ...chromedp.EvaluateOption) T {
+// Evaluate runs a script in the page, or ends the test.
+func Evaluate[T any](t *testing.T, ctx context.Context, script string, o ...chromedp.EvaluateOption) T {
 	t.Helper()
-	return ask(t, ctx, chromedp.Evaluate[T](script, o...))
+	return Ask(t, ctx, chromedp.Evaluate[T](script, o...))
 }
 
-// journal is what a browser complains about, and what it loads.
-type journal struct {
+// Journal is what a browser complains about, and what it loads.
+type Journal struct {
 	mu         sync.Mutex
 	complaints []string
 	loaded     []string
 }
 
-func (j *journal) note(event any) {
+func (j *Journal) note(event any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch e := event.(type) {
@@ -99,13 +103,13 @@ func (j *journal) note(event any) {
 		j.complaints = append(j.complaints, e.ExceptionDetails.Text)
 	case *log.EventEntryAdded: // violations of the content security policy are among them
 		j.complaints = append(j.complaints, string(e.Entry.Source)+": "+e.Entry.Text)
-	case *browsing.EventRequestWillBeSent:
+	case *network.EventRequestWillBeSent:
 		j.loaded = append(j.loaded, e.Request.URL)
 	}
 }
 
-// take returns what was noted since the last time.
-func (j *journal) take() (complaints, loaded []string) {
+// Take returns what was noted since the last time.
+func (j *Journal) Take() (complaints, loaded []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	complaints, loaded = j.complaints, j.loaded
