@@ -116,13 +116,25 @@ func (g *Gate) Ease(lost bool) {
 	}
 }
 
-// MaxBatch is the largest batch that leaves the pace even: a millisecond's
-// worth of packets, and no more than the limiter can grant at once.
+// MaxBatch is the largest batch that leaves the pace even: what is due in
+// batchTime, no more than the limiter can grant at once, and single packets
+// where they are far apart.
 func (g *Gate) MaxBatch() int {
-	return max(1, min(int(g.packets.Limit()/1000), g.packets.Burst(), maxBatch))
+	perSecond := float64(g.packets.Limit())
+	if perSecond <= singly {
+		return 1
+	}
+	return max(1, min(int(perSecond*batchTime.Seconds()), g.packets.Burst(), maxBatch))
 }
 
-const maxBatch = 256
+const (
+	// singly is up to how many packets a second each leaves alone.
+	singly = 1000
+	// batchTime is how long packets may be held for those that follow. To wake
+	// up costs as much as ten of them.
+	batchTime = 2500 * time.Microsecond
+	maxBatch  = 256
+)
 
 func (g *Gate) check(addr netip.Addr) error {
 	if !g.allows(addr) {
