@@ -70,8 +70,16 @@ func writtenStraight(path string) (bool, error) {
 // Write implements [io.Writer].
 func (f *File) Write(p []byte) (int, error) { return f.buffer.Write(p) }
 
-// Flush hands what was written to the operating system.
+// Flush hands what was written to the operating system, for whoever reads along.
+// Beside its place nobody does.
 func (f *File) Flush() error {
+	if f.temp {
+		return nil
+	}
+	return f.drain()
+}
+
+func (f *File) drain() error {
 	if err := f.buffer.Flush(); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
@@ -82,7 +90,7 @@ func (f *File) Flush() error {
 // file is closed and nothing half is left behind.
 func (f *File) Commit() error {
 	defer f.Abort()
-	if err := f.Flush(); err != nil {
+	if err := f.drain(); err != nil {
 		return err
 	}
 	if !f.temp {
