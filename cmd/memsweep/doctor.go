@@ -21,7 +21,7 @@ func doctorCommand() *cli.Command {
 		Name:  "doctor",
 		Usage: "say which engines work here, what the others lack, and what limits a sweep",
 		Description: "Sends nothing. The exit status is 0; with --engine it is 2 if that engine does not\n" +
-			"work here. \"raw\" works if one of its senders (raw/packet, raw/xdp) does.",
+			"work here. \"raw\" works if one of its senders (raw/packet, raw/afxdp, raw/xdp) does.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "engine", DefaultText: "all are shown", Usage: "exit 2 unless engine `NAME` works here: " + strings.Join(engineNames(), ", ")},
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "text", Usage: "print `text` or json"},
@@ -101,6 +101,9 @@ func (d diagnosis) works(name string) bool {
 	})
 }
 
+// tries are senders that have more to ask of the kernel than capabilities.
+var tries = map[string]func() error{"raw/afxdp": raw.TryAFXDP, "raw/xdp": raw.TryXDP}
+
 func diagnose() (diagnosis, error) {
 	status, err := privilege.Read()
 	if err != nil {
@@ -112,8 +115,8 @@ func diagnose() (diagnosis, error) {
 	}
 	for _, e := range privilege.Engines() {
 		missing, err := e.Check(status)
-		if err == nil && e.Name == "raw/xdp" {
-			if err = raw.TryXDP(); err != nil {
+		if try := tries[e.Name]; err == nil && try != nil {
+			if err = try(); err != nil {
 				missing = e.Lacks(status)
 			}
 		}

@@ -45,7 +45,7 @@ func planFlags() []cli.Flag {
 // no part of the plan: another machine has other interfaces.
 func rawFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "sender", Value: raw.Auto, Category: rawCategory, Usage: "send by `NAME`: xdp, packet, or auto, the best that works"},
+		&cli.StringFlag{Name: "sender", Value: raw.Auto, Category: rawCategory, Usage: "send by `NAME`: xdp, afxdp, packet, or auto, the best that works"},
 		&cli.StringFlag{Name: "interface", Aliases: []string{"i"}, Category: rawCategory, Usage: "use interface `NAME` only"},
 		&cli.StringFlag{Name: "source", Category: rawCategory, Usage: "send from `ADDRESS`, one of this machine's"},
 		&cli.StringFlag{Name: "pcap", Category: rawCategory, Usage: "keep the packets of findings in `FILE` (pcapng)"},

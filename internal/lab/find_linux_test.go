@@ -3,6 +3,7 @@ package lab_test
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,6 +165,9 @@ func TestSameFindings(t *testing.T) {
 	results := map[string]swept{}
 	t.Cleanup(func() { compare(t, results) }) // when all engines are done
 	engines(t, func(t *testing.T, e engine) {
+		if slices.Contains(e.flags, "afxdp") {
+			return // it sends one probe a transmit queue, and the link has one queue
+		}
 		l := lab.New(t, lab.Options{Within: within("10.65.16.0/23"), Answering: few, Serve: serve})
 		s := sweep(t, l, e, quick("udp,tcp", "10.65.16.0/23", "--rate", "5000", "--tries", "2")...)
 		s.found(t, l, few)

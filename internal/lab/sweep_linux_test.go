@@ -88,7 +88,7 @@ func oneByOne(t *testing.T, body func(t *testing.T, e engine)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sender := range []string{"packet", "xdp"} {
+	for _, sender := range []string{"packet", "afxdp", "xdp"} {
 		t.Run("raw-"+sender, func(t *testing.T) {
 			if !built {
 				t.Skip("engine raw is not built")

@@ -53,7 +53,7 @@ func (s Status) Has(name string) bool {
 
 // Engine is one way to send, and what it takes.
 type Engine struct {
-	Name  string   `json:"name"` // "socket", "raw/packet", "raw/xdp"
+	Name  string   `json:"name"` // "socket", "raw/packet", "raw/afxdp", "raw/xdp"
 	Needs []string `json:"needs"`
 	// try does the privileged part for nothing: it opens, and closes at once,
 	// and no packet leaves.
@@ -65,6 +65,7 @@ func Engines() []Engine {
 	return []Engine{
 		{Name: "socket", try: trySocket},
 		{Name: "raw/packet", Needs: []string{NetRaw}, try: tryPacket},
+		{Name: "raw/afxdp", Needs: []string{NetRaw}, try: tryAFXDP},
 		// Perfmon: a sender that does not see what drivers drop is not used.
 		{Name: "raw/xdp", Needs: []string{NetRaw, NetAdmin, BPF, Perfmon}, try: tryXDP},
 	}

@@ -34,4 +34,5 @@ func trySocket() error {
 }
 
 func tryPacket() error { return ErrUnsupported }
+func tryAFXDP() error  { return ErrUnsupported }
 func tryXDP() error    { return ErrUnsupported }

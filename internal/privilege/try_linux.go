@@ -24,11 +24,15 @@ func trySocket() error {
 	return os.NewSyscallError("close", unix.Close(fd))
 }
 
-func tryPacket() error {
-	// With protocol 0 the socket receives nothing: packet(7).
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+// With protocol 0 a packet socket receives nothing (packet(7)), and so does one
+// of AF_XDP that is bound to no interface.
+func tryPacket() error { return trySocketOf(unix.AF_PACKET, "packet") }
+func tryAFXDP() error  { return trySocketOf(unix.AF_XDP, "AF_XDP") }
+
+func trySocketOf(family int, name string) error {
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open packet socket: %w", err)
+		return fmt.Errorf("open %s socket: %w", name, err)
 	}
 	return os.NewSyscallError("close", unix.Close(fd))
 }

@@ -9,10 +9,6 @@ import (
 // Auto asks NewSender for the best sender that works here.
 const Auto = "auto"
 
-// errNotBuilt is why there is no AF_XDP sender: it would lie between two that
-// there are, in speed and in what it needs.
-var errNotBuilt = errors.New("not built: use xdp or packet")
-
 // errNoSender is where more privileges may help.
 var errNoSender = errors.New("none works")
 
@@ -30,9 +26,6 @@ func NewSender(path Path, t *Template, want string) (s Sender, skipped []string,
 }
 
 func openSender(kinds []senderKind, path Path, t *Template, want string) (s Sender, skipped []string, err error) {
-	if want == "afxdp" {
-		return nil, nil, fmt.Errorf("open sender afxdp: %w", errNotBuilt)
-	}
 	for _, kind := range kinds {
 		if want != Auto && want != kind.name {
 			continue

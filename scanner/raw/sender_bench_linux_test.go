@@ -11,7 +11,7 @@ import (
 // BenchmarkSend is what a frame costs at full speed over a veth whose far end
 // drops it at once. Both ends run on the sender's thread.
 func BenchmarkSend(b *testing.B) {
-	for _, name := range []string{"packet", "xdp"} {
+	for _, name := range []string{"packet", "afxdp", "xdp"} {
 		for _, batch := range []int{1, 32, 64, 256} {
 			b.Run(fmt.Sprintf("%s/%d", name, batch), func(b *testing.B) {
 				v := newVeth(b)

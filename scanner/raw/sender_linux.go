@@ -4,6 +4,7 @@ package raw
 func senderKinds() []senderKind {
 	return []senderKind{
 		{name: "xdp", open: newXDPSender},
+		{name: "afxdp", open: newAFXDPSender},
 		{name: "packet", open: newPacketSender},
 	}
 }

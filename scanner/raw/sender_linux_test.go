@@ -46,7 +46,7 @@ func expect(t *testing.T, tmpl *Template, fd int, frames []Frame) {
 }
 
 func TestSendersOnTheWire(t *testing.T) {
-	for _, name := range []string{"packet", "xdp"} {
+	for _, name := range []string{"packet", "afxdp", "xdp"} {
 		for _, source := range []string{"192.0.2.1", "2001:db8::1"} {
 			for _, kind := range []string{"udp", "syn"} {
 				t.Run(name+"/"+source+"/"+kind, func(t *testing.T) {
@@ -116,8 +116,8 @@ func TestSendAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The xdp sender needs a peer that takes its frames; when there is none, auto
-// says so and goes on with the next.
+// The xdp sender needs a peer that takes its frames, and afxdp a queue of its
+// own; when there is none, auto says so and goes on with the next.
 func TestAutoFallsBack(t *testing.T) {
 	v := newVeth(t)
 	path := v.path("192.0.2.1")
@@ -125,9 +125,15 @@ func TestAutoFallsBack(t *testing.T) {
 	must(t, err)
 	s, skipped, err := NewSender(path, tmpl, Auto)
 	must(t, err)
-	if s.Name() != "packet" || len(skipped) != 1 || !strings.Contains(skipped[0], "ethtool -K PEER gro on") {
+	if s.Name() != "afxdp" || len(skipped) != 1 || !strings.Contains(skipped[0], "ethtool -K PEER gro on") {
 		t.Errorf("got %s, skipped %q", s.Name(), skipped)
 	}
+	other, skipped, err := NewSender(path, tmpl, Auto) // of a second probe
+	must(t, err)
+	if other.Name() != "packet" || len(skipped) != 2 || !strings.Contains(skipped[1], "each of its transmit queues (1) has one already") {
+		t.Errorf("beside it %s, skipped %q", other.Name(), skipped)
+	}
+	must(t, other.Close())
 	must(t, s.Close())
 	if _, _, err := NewSender(path, tmpl, "xdp"); err == nil || !strings.Contains(err.Error(), "near0 takes no XDP frames") {
 		t.Errorf("xdp by name: got %v", err)
@@ -143,7 +149,7 @@ func TestAutoFallsBack(t *testing.T) {
 
 // Loopback has an Ethernet header whose addresses are zero, and takes no XDP
 // frames.
-func TestPacketSenderOnLoopback(t *testing.T) {
+func TestSenderOnLoopback(t *testing.T) {
 	newVeth(t)
 	lo, err := netlink.LinkByName("lo")
 	must(t, err)
@@ -168,7 +174,7 @@ func TestPacketSenderOnLoopback(t *testing.T) {
 	s, skipped, err := NewSender(path, tmpl, Auto)
 	must(t, err)
 	defer s.Close()
-	if s.Name() != "packet" || len(skipped) != 1 || !strings.HasPrefix(skipped[0], "xdp: lo takes no XDP frames") {
+	if s.Name() != "afxdp" || len(skipped) != 1 || !strings.HasPrefix(skipped[0], "xdp: lo takes no XDP frames") {
 		t.Errorf("got %s, skipped %q", s.Name(), skipped)
 	}
 	_, err = s.Send([]Frame{{Dst: netip.MustParseAddr("127.0.0.9"), SrcPort: 4444, Token: 0x1234}})
@@ -201,7 +207,7 @@ func TestPacketSenderWithoutLinkHeader(t *testing.T) {
 		must(t, err)
 		s, skipped, err := NewSender(path, tmpl, Auto)
 		must(t, err)
-		if want := []string{"xdp: tun0 has no Ethernet header"}; fmt.Sprint(skipped) != fmt.Sprint(want) {
+		if want := []string{"xdp: tun0 has no Ethernet header", "afxdp: tun0 has no Ethernet header"}; fmt.Sprint(skipped) != fmt.Sprint(want) {
 			t.Errorf("skipped %q, want %q", skipped, want)
 		}
 		frames := someFrames(tmpl, 40)

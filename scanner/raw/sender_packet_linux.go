@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,11 +17,9 @@ const packetBatch = 32
 // packetSender sends through an AF_PACKET socket (packet(7)) with sendmmsg(2).
 // It works on every kind of interface.
 type packetSender struct {
-	fd       int
-	t        *Template
-	counters *counters
-	counted  atomic.Uint64 // by the interface, when last looked
-	told     atomic.Uint64 // of these, what Send has told
+	refusals
+	fd int
+	t  *Template
 
 	bufs [packetBatch][]byte
 	iovs [packetBatch]unix.Iovec
@@ -134,32 +131,15 @@ func (s *packetSender) transmit(n int) (int, error) {
 		switch errno {
 		case 0:
 			if int(done) < n {
-				s.refused()
+				s.refused(1)
 			}
 			return int(done), nil
 		case unix.EINTR:
 		default:
-			s.refused()
+			s.refused(1)
 			return 0, os.NewSyscallError("sendmmsg", errno)
 		}
 	}
-}
-
-// refused looks whether the interface has counted the frame that it did not
-// take: some drivers do. The caller sends it again.
-func (s *packetSender) refused() {
-	if now, _ := s.counters.lost(); now > s.counted.Swap(max(now, s.counted.Load())) {
-		s.told.Add(1)
-	}
-}
-
-// Drops implements Sender.
-func (s *packetSender) Drops() (Drops, error) {
-	lost, err := s.counters.lost()
-	if lost > s.counted.Load() {
-		s.counted.Store(lost)
-	}
-	return Drops{Counted: lost, Told: s.told.Load()}, err
 }
 
 func (s *packetSender) Close() error {

@@ -36,7 +36,6 @@ func TestOpenSender(t *testing.T) {
 		{kinds: []senderKind{fails("a"), fails("b")}, want: Auto, skipped: []string{"a: not today", "b: not today"},
 			err: "open sender: none works: a: not today; b: not today"},
 		{kinds: []senderKind{works("a")}, want: "c", err: `open sender "c": unknown`},
-		{kinds: []senderKind{works("a")}, want: "afxdp", err: "open sender afxdp: not built"},
 		{want: Auto, err: "use --engine socket"},
 	} {
 		s, skipped, err := openSender(c.kinds, Path{}, nil, c.want)

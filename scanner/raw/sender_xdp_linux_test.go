@@ -190,7 +190,7 @@ func TestXDPWithoutWatch(t *testing.T) {
 		s, skipped, err := NewSender(path, tmpl, Auto)
 		must(t, err)
 		defer s.Close()
-		if s.Name() != "packet" || len(skipped) != 1 || !strings.Contains(skipped[0], "needs CAP_PERFMON") {
+		if s.Name() != "afxdp" || len(skipped) != 1 || !strings.Contains(skipped[0], "needs CAP_PERFMON") {
 			t.Errorf("got %s, skipped %q", s.Name(), skipped)
 		}
 		if _, _, err := NewSender(path, tmpl, "xdp"); err == nil || !strings.Contains(err.Error(), "needs CAP_PERFMON") {
