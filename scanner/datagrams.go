@@ -110,8 +110,12 @@ func (d *datagrams) listen(ctx context.Context, receive func(probes.Datagram) pr
 		if quiet.After(end) {
 			quiet = end
 		}
-		d.conn.SetReadDeadline(quiet)
-		n, from, err := d.conn.ReadFromUDPAddrPort(d.buf)
+		var n int
+		var from netip.AddrPort
+		err := readBy(d.conn, quiet, func() (err error) {
+			n, from, err = d.conn.ReadFromUDPAddrPort(d.buf)
+			return err
+		})
 		switch {
 		case err != nil && patience == probes.Linger:
 			return probes.Complete, nil // the reply was whole already

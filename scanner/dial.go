@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -70,9 +69,7 @@ func (d dialer) isOurs(addr netip.Addr) bool {
 // connect opens one connection. A SYN that is not answered within a second is
 // sent again by the kernel; Gate.Charge is told of those by the caller.
 func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	nd := net.Dialer{Timeout: d.timeout, KeepAlive: -1, Control: d.from.control}
-	nd.SetMultipathTCP(false)
-	conn, err := nd.DialTCP(ctx, "tcp", d.from.addr(to.Addr().Is4()), to)
+	conn, err := d.dial(ctx, to)
 	if err == nil {
 		return conn, nil
 	}
@@ -83,7 +80,7 @@ func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error
 		return nil, fmt.Errorf("connect %s: %w", to, errAcceptedAndReset)
 	case isRefusal(err):
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+	case isTimeout(err), errors.Is(err, context.Canceled) && ctx.Err() == nil:
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrNoAnswer)
 	case isUnreachable(err) && d.onLink(to.Addr()):
 		// Nobody has the address: no neighbour answered for it. That is
@@ -93,6 +90,30 @@ func (d dialer) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error
 		return nil, fmt.Errorf("connect %s: %w", to, probes.ErrRefused)
 	}
 	return nil, fmt.Errorf("connect %s: %w: %w", to, probes.ErrLocal, cause(err))
+}
+
+// dial connects, or gives up (context.Canceled) when the time for it is over and
+// the kernel has heard nothing. net.Dialer's own timeout would not ask the kernel:
+// the runtime looks at its timers first, so that on a busy machine an answer that
+// came in time, and that this process got no turn to see, would pass for none.
+func (d dialer) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var patience *time.Timer
+	nd := net.Dialer{KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
+		patience = time.AfterFunc(d.timeout, func() {
+			for decided(c) && sleep(ctx, d.timeout) == nil {
+			}
+			giveUp()
+		})
+		return d.from.control(network, address, c)
+	}}
+	nd.SetMultipathTCP(false)
+	conn, err := nd.DialTCP(ctx, "tcp", d.from.addr(to.Addr().Is4()), to)
+	if patience != nil {
+		patience.Stop()
+	}
+	return conn, err
 }
 
 // resends is how many SYNs the kernel has sent again after so long a wait

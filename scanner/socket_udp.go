@@ -205,7 +205,7 @@ func (p *udpPass) receive(port *udpPort, number int, stop *atomic.Bool) {
 	for {
 		last, patience := stop.Load(), look
 		if last {
-			patience = time.Millisecond // what is there already is still read
+			patience = lastLook // what is there already is still read
 		}
 		n, err := port.socket.receive(time.Now().Add(patience),
 			func(from netip.AddrPort, payload []byte) { p.reply(port, number, from, payload) },

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/memsweep/memsweep/probes"
@@ -143,8 +144,11 @@ func (s *stream) read(ctx context.Context, enough func([]byte) bool) probes.Repl
 		if quiet.After(end) {
 			quiet = end
 		}
-		s.conn.SetReadDeadline(quiet)
-		n, err := s.conn.Read(data[len(data):cap(data)])
+		var n int
+		err := readBy(s.conn, quiet, func() (err error) {
+			n, err = s.conn.Read(data[len(data):cap(data)])
+			return err
+		})
 		data = data[:len(data)+n]
 		switch {
 		case n > 0 && enough(data):
@@ -159,6 +163,21 @@ func (s *stream) read(ctx context.Context, enough func([]byte) bool) probes.Repl
 			data = append(make([]byte, 0, min(4*cap(data), maxReply)), data...)
 		}
 	}
+}
+
+// lastLook is what it takes to read what is there.
+const lastLook = 10 * time.Millisecond
+
+// readBy reads until a time, and then once more what has come by it: like the
+// answer to a dial, it may be there, and this process have had no turn to see it.
+func readBy(c interface{ SetReadDeadline(time.Time) error }, end time.Time, read func() error) error {
+	c.SetReadDeadline(end)
+	err := read()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.SetReadDeadline(time.Now().Add(lastLook))
+		err = read()
+	}
+	return err
 }
 
 func ending(err error, late bool) probes.Ending {
