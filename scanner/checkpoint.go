@@ -117,12 +117,19 @@ func (s *Sweep) grace() time.Duration {
 	return localTries*time.Duration(s.plan.Timeout) + local + time.Second
 }
 
-// Save saves the state of a sweep that has ended, finished or not.
+// Save saves the state of a sweep that has ended, finished or not. Where this
+// machine failed, what was asked last may be lost, and is to be asked again.
 func (s *Sweep) Save() error {
 	if s.save == nil {
 		return nil
 	}
-	return s.save(s.snapshot(0).write)
+	s.mu.Lock()
+	var grace time.Duration
+	if s.broken {
+		grace = s.grace()
+	}
+	s.mu.Unlock()
+	return s.save(s.snapshot(grace).write)
 }
 
 // snapshot is the state at one moment: the observations themselves are still
@@ -212,13 +219,14 @@ func (s *Sweep) restore(c *Checkpoint) error {
 			return fmt.Errorf("checkpoint: %s: %w", l.probe.Name, err)
 		}
 	}
-	if c.Counters.Losses.Received > 0 {
-		// Some of the silent may have answered: they are asked once more.
+	if lost := c.Counters.Losses; lost.Received > 0 || lost.Astray > 0 || s.missed(c.Counters) {
+		// Some of the silent may have answered, or were never asked: they are
+		// asked once more.
 		for _, l := range s.lanes {
 			l.pass, l.pos, l.mending = min(l.pass, l.tries-1), 0, false
 			l.marks = []mark{{pass: l.pass}}
 		}
-		s.before.Losses.Received = 0
+		s.before.Losses = Losses{}
 	}
 	for n := 0; ; n++ {
 		var h HostState
@@ -237,6 +245,15 @@ func (s *Sweep) restore(c *Checkpoint) error {
 			}
 		}
 	}
+}
+
+// missed reports whether interfaces have lost all that some endpoint was asked.
+func (s *Sweep) missed(c Counters) bool {
+	var planned uint64
+	for _, l := range s.lanes {
+		planned += l.addresses()
+	}
+	return missed(c.Losses.Sent, c.Packets, planned, s.plan.Tries)
 }
 
 func (s *Sweep) restoreSight(addr netip.Addr, state SightState) error {

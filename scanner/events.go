@@ -145,3 +145,11 @@ func (s *Sweep) problem(err error) {
 	defer s.mu.Unlock()
 	s.problems = append(s.problems, err.Error())
 }
+
+// fails notes a problem of this machine that ends the sweep, or a part of it.
+func (s *Sweep) fails(err error) {
+	s.mu.Lock()
+	s.broken = true
+	s.mu.Unlock()
+	s.problem(err)
+}

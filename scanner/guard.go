@@ -88,12 +88,18 @@ func (s *Sweep) guard(end <-chan struct{}) {
 		case <-tick.C:
 		}
 		if err := s.tripped(time.Since(begin), lately, seen); err != nil {
-			s.problem(fmt.Errorf("stopped: %w", err))
+			if err = fmt.Errorf("stopped: %w", err); errors.Is(err, errFailing) {
+				s.fails(err)
+			} else {
+				s.problem(err)
+			}
 			s.halt()
 			return
 		}
 	}
 }
+
+var errFailing = errors.New("most questions fail on this machine")
 
 func (s *Sweep) tripped(after time.Duration, lately *recent, seen tallies) error {
 	if limit := s.guards.MaxDuration; limit > 0 && after >= limit {
@@ -108,7 +114,7 @@ func (s *Sweep) tripped(after time.Duration, lately *recent, seen tallies) error
 	}
 	lately.add(nowAsked, nowFailed)
 	if lately.failing() || asked >= guardAsked && float64(failed) > guardFailures*float64(asked) {
-		return errors.New("most questions fail on this machine")
+		return errFailing
 	}
 	if asked < guardAsked {
 		return nil

@@ -65,12 +65,12 @@ func (s *Sweep) result(ctx context.Context) Result {
 	return r
 }
 
-// missed is how many endpoints, to be expected, were never asked because the
-// interface lost every one of their questions. What is lost may also have been
-// part of a conversation, which noticed; so it is an estimate from above.
-func (r *Result) missed(tries int) float64 {
-	lost, sent := float64(r.Coverage.InterfaceDrops), float64(r.Coverage.PacketsSent)
-	return float64(r.Coverage.Planned) * math.Pow(min(1, lost/max(sent, 1)), float64(tries))
+// missed reports whether it is to be expected that at least one endpoint was
+// never asked, because an interface lost every one of its questions. What is lost
+// may also have been part of a conversation, which noticed.
+func missed(lost, sent, planned uint64, tries int) bool {
+	share := min(1, float64(lost)/float64(max(sent, 1)))
+	return float64(planned)*math.Pow(share, float64(tries)) >= 0.5
 }
 
 // interrogations returns how many endpoints that answered were not
@@ -104,7 +104,7 @@ func (r *Result) judge(finished, stopped bool, tries int) {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("%d replies were lost on this machine, because they came faster than they could be read: sweep slower", n))
 	}
-	if n := r.Coverage.InterfaceDrops; r.missed(tries) >= 0.5 {
+	if n := r.Coverage.InterfaceDrops; missed(n, r.Coverage.PacketsSent, r.Coverage.Planned, tries) {
 		r.Status = exposure.Incomplete
 		r.Problems = append(r.Problems, fmt.Sprintf("%d packets that an interface of this machine had taken did not leave it, and as many addresses may not have been asked: sweep slower", n))
 	}

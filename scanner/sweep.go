@@ -51,6 +51,7 @@ type Sweep struct {
 	counters Counters
 	problems []string
 	halted   bool // by a guard
+	broken   bool // what this machine sends, or is sent, gets lost
 	stop     context.CancelFunc
 }
 
@@ -222,7 +223,7 @@ func (s *Sweep) walk(ctx, hard context.Context, l *lane) {
 			Abort:       hard,
 		})
 		if err != nil {
-			s.problem(fmt.Errorf("%s: %w", l.probe.Name, err))
+			s.fails(fmt.Errorf("%s: %w", l.probe.Name, err))
 			return
 		}
 	}
