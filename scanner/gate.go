@@ -133,7 +133,7 @@ const (
 	// batchTime is how long packets may be held for those that follow. To wake
 	// up costs as much as ten of them.
 	batchTime = 2500 * time.Microsecond
-	maxBatch  = 256
+	maxBatch  = 512
 )
 
 func (g *Gate) check(addr netip.Addr) error {

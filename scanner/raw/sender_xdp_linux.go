@@ -13,14 +13,17 @@ import (
 )
 
 const (
-	// xdpSlots is how many frames one system call sends: setting up a run
-	// costs as much as some tens of frames. More than the ring of a virtual
-	// interface holds would overflow it whenever the kernel puts its emptying
-	// off to a thread, which gets no turn before the call ends.
-	xdpSlots = 256
+	// xdpSlots is how many frames one system call sends at most: setting up a
+	// run costs as much as some tens of frames.
+	xdpSlots = 512
 	// xdpBatch is how many frames the kernel makes before it hands them to the
 	// driver: with more, short rings overflow before they are emptied.
 	xdpBatch = 64
+	// xdpGrow is how many more frames a call takes after one that lost none.
+	// The ring of a virtual interface holds 256, and overflows when the kernel
+	// puts its emptying off to a thread, which gets no turn before the call
+	// ends: then calls are halved.
+	xdpGrow = 4
 )
 
 // xdpSender lets the kernel transmit: BPF_PROG_RUN in live frame mode
@@ -36,6 +39,7 @@ type xdpSender struct {
 	memory   []byte  // of frames: xdpHeader, then the slots
 	next     *uint32 // in memory: the slot that the program takes next
 	slots    [xdpSlots][]byte
+	most     int // frames for the next call
 	run      progRun
 	anchor   *xdpAnchor
 	counters *counters
@@ -73,7 +77,7 @@ func newXDPSender(path Path, t *Template) (_ Sender, err error) {
 	if err := xdpTakes(path, t); err != nil {
 		return nil, err
 	}
-	s := &xdpSender{t: t}
+	s := &xdpSender{t: t, most: xdpSlots}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -149,7 +153,7 @@ func (s *xdpSender) Name() string { return "xdp" }
 func (s *xdpSender) Send(frames []Frame) (int, error) {
 	sent := 0
 	for sent < len(frames) {
-		batch := fill(s.t, s.slots[:], frames[sent:])
+		batch := fill(s.t, s.slots[:s.most], frames[sent:])
 		if batch == 0 {
 			return sent, errForeign(frames[sent])
 		}
@@ -157,9 +161,11 @@ func (s *xdpSender) Send(frames []Frame) (int, error) {
 		n, err := s.transmit(batch)
 		if lost := s.watch.lost() - before; lost > 0 && err == nil {
 			s.told.Add(lost)
+			s.most = max(s.most/2, xdpBatch)
 			return sent, overflow{sent: n - min(n, int(lost))}
 		}
 		sent += n
+		s.most = min(s.most+xdpGrow, xdpSlots)
 		if err != nil {
 			return sent, err
 		}
