@@ -71,7 +71,12 @@ func built(b *netipx.IPSetBuilder) Set {
 func (s Set) Len() uint64 { return s.length }
 
 // Count returns the exact number of addresses, whatever its size.
-func (s Set) Count() *big.Int { return count(s.Prefixes()) }
+func (s Set) Count() *big.Int {
+	if s.length < math.MaxUint64 {
+		return new(big.Int).SetUint64(s.length)
+	}
+	return count(s.Prefixes())
+}
 
 // At returns the i-th address in ascending order, i < Len. Like an index out
 // of a slice's range, a larger i panics.

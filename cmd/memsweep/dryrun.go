@@ -40,7 +40,7 @@ func (r *request) describe(w io.Writer) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	row("addresses", "%v (confirm with --count %v)", left.Count(), left.Count())
+	row("addresses", "%v (confirm with --count %[1]v)", left.Count())
 	row("targets", "%s", listed(p.Targets))
 	if len(p.Exclude) > 0 {
 		row("exclude", "%s", listed(p.Exclude))
