@@ -1,11 +1,14 @@
 package scanner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/memsweep/memsweep/exposure"
@@ -42,7 +45,7 @@ func (s *Sweep) result(ctx context.Context) Result {
 	pending, failed := s.interrogations()
 	finished := pending+failed == 0
 	if failed > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints answered, but could not be interrogated in full because of errors on this machine: %v", failed, c.Local))
+		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints answered, but could not be interrogated in full because of errors on this machine: %s", failed, causes(c.Local)))
 	}
 	if n := len(s.unmet); n > 0 {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints accepted a connection once and none since: a SYN-ACK alone is no finding, so that they count as closed or silent", n))
@@ -63,6 +66,17 @@ func (s *Sweep) result(ctx context.Context) Result {
 	}
 	r.judge(finished, ctx.Err() != nil && !s.halted, s.plan.Tries)
 	return r
+}
+
+// causes lists errors of this machine for people, the most frequent first.
+func causes(errs map[string]uint64) string {
+	names := slices.SortedFunc(maps.Keys(errs), func(a, b string) int {
+		return cmp.Or(cmp.Compare(errs[b], errs[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s (%d)", name, errs[name])
+	}
+	return strings.Join(names, ", ")
 }
 
 // missed reports whether it is to be expected that at least one endpoint was
@@ -109,7 +123,7 @@ func (r *Result) judge(finished, stopped bool, tries int) {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d packets that an interface of this machine had taken did not leave it, and as many addresses may not have been asked: sweep slower", n))
 	}
 	if o.LocalError > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints could not be asked because of errors on this machine: %v", o.LocalError, r.Coverage.LocalErrors))
+		r.Problems = append(r.Problems, fmt.Sprintf("%d endpoints could not be asked because of errors on this machine: %s", o.LocalError, causes(r.Coverage.LocalErrors)))
 	}
 	if o.Sum() != r.Coverage.Planned {
 		r.Status = exposure.Incomplete

@@ -27,3 +27,15 @@ func TestDropsMakeIncomplete(t *testing.T) {
 		}
 	}
 }
+
+func TestLocalErrorsAreNamed(t *testing.T) {
+	r := Result{Coverage: exposure.Coverage{
+		Planned: 9, Outcomes: exposure.Outcomes{LocalError: 9},
+		LocalErrors: map[string]uint64{"no route": 4, "network is unreachable": 12, "no buffer space available": 4},
+	}}
+	r.judge(true, false, 1)
+	const want = "9 endpoints could not be asked because of errors on this machine: network is unreachable (12), no buffer space available (4), no route (4)"
+	if said := strings.Join(r.Problems, "; "); said != want {
+		t.Errorf("got %q, want %q", said, want)
+	}
+}

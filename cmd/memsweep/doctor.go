@@ -148,7 +148,11 @@ func remedies(e privilege.Engine, missing []string, s privilege.Status) []string
 	if s.NoNewPrivs {
 		setcap += " (and start it without no_new_privs, which is set here and hides file capabilities)"
 	}
-	container := "container: docker run --cap-add " + strings.Join(short, " --cap-add ")
+	// Docker gives added capabilities to root alone.
+	container := "container: docker run --user 0 --cap-add " + strings.Join(short, " --cap-add ")
+	if slices.Contains(e.Needs, privilege.BPF) {
+		container += " --device /dev/net/tun"
+	}
 	if slices.Contains(missing, privilege.BPF) {
 		container += " (not in a user namespace, such as rootless: BPF needs the capability on the host)"
 	}

@@ -101,8 +101,9 @@ func newRequest(c *cli.Context) (*request, error) {
 	return r, err
 }
 
-// leaveOutOwn leaves out this machine's own IPv4 addresses: frames to them
-// never leave it, and are lost. When there is nothing else, the engine says so.
+// leaveOutOwn leaves out this machine's own addresses: packets to them take the
+// loopback interface, which loses IPv4 frames, and takes none of an XDP program.
+// When there is nothing else, the engine says so.
 func (r *request) leaveOutOwn(set targets.Set) error {
 	addrs, err := scanner.LocalAddrs()
 	if err != nil {
@@ -110,7 +111,7 @@ func (r *request) leaveOutOwn(set targets.Set) error {
 	}
 	var own []netip.Addr
 	for _, a := range addrs {
-		if a.Is4() && !a.IsLoopback() && set.Contains(a) && !slices.Contains(r.plan.Broadcast, a) && !slices.Contains(own, a) {
+		if !a.IsLoopback() && set.Contains(a) && !slices.Contains(r.plan.Broadcast, a) && !slices.Contains(own, a) {
 			own = append(own, a)
 		}
 	}

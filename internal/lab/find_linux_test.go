@@ -104,6 +104,29 @@ func TestFindsAllOnLink(t *testing.T) {
 	}
 }
 
+// TestOwnAddressIsLeftOut: who sweeps a link is on it too.
+func TestOwnAddressIsLeftOut(t *testing.T) {
+	for name, o := range map[string]lab.Options{
+		"IPv4": {Within: within("10.65.16.0/23"), Answering: 1, OnLink: true},
+		"IPv6": {Range: within(lab.Range6), Within: within("fd00:64::1:0/120"), Answering: 1, OnLink: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, e engine) {
+				if e.name != "raw" {
+					return // sockets reach it
+				}
+				l := lab.New(t, o)
+				s := sweep(t, l, e, quick("udp", l.Source().String(), l.Answering()[0].String())...)
+				s.found(t, l, 1)
+				s.complete(t)
+				if !strings.Contains(s.Stderr, l.Source().String()+" is this machine itself, and left out") {
+					t.Errorf("it says %q", s.Stderr)
+				}
+			})
+		})
+	}
+}
+
 func TestClosed(t *testing.T) {
 	for name, o := range map[string]lab.Options{
 		"IPv4": {Within: within(small), Answering: few, Rest: lab.Closed},

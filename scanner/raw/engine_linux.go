@@ -64,6 +64,9 @@ func advised(err error) error {
 }
 
 func (e *Engine) open(setup scanner.Setup, o Options) (err error) {
+	if err := checkSender(senderKinds(), o.Sender); err != nil {
+		return err
+	}
 	if e.neighbours, err = NewNeighbours(NeighbourOptions{}); err != nil {
 		return err
 	}

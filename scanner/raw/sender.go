@@ -3,6 +3,7 @@ package raw
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,22 @@ func NewSender(path Path, t *Template, want string) (s Sender, skipped []string,
 	return openSender(senderKinds(), path, t, want)
 }
 
+// checkSender refuses the name of a sender that there is not.
+func checkSender(kinds []senderKind, want string) error {
+	names := []string{Auto}
+	for _, kind := range kinds {
+		names = append(names, kind.name)
+	}
+	if len(kinds) == 0 || slices.Contains(names, want) {
+		return nil
+	}
+	return fmt.Errorf("open sender %q: unknown: write one of %s", want, strings.Join(names, ", "))
+}
+
 func openSender(kinds []senderKind, path Path, t *Template, want string) (s Sender, skipped []string, err error) {
+	if err := checkSender(kinds, want); err != nil {
+		return nil, nil, err
+	}
 	for _, kind := range kinds {
 		if want != Auto && want != kind.name {
 			continue
@@ -39,11 +55,8 @@ func openSender(kinds []senderKind, path Path, t *Template, want string) (s Send
 		}
 		skipped = append(skipped, fmt.Sprintf("%s: %v", kind.name, err))
 	}
-	switch {
-	case len(kinds) == 0:
+	if len(kinds) == 0 {
 		return nil, nil, ErrUnsupported
-	case len(skipped) == 0:
-		return nil, nil, fmt.Errorf("open sender %q: unknown", want)
 	}
 	return nil, skipped, fmt.Errorf("open sender: %w: %s", errNoSender, strings.Join(skipped, "; "))
 }

@@ -35,7 +35,7 @@ func TestOpenSender(t *testing.T) {
 		{kinds: []senderKind{fails("a"), works("b")}, want: "a", err: "open sender a: not today"},
 		{kinds: []senderKind{fails("a"), fails("b")}, want: Auto, skipped: []string{"a: not today", "b: not today"},
 			err: "open sender: none works: a: not today; b: not today"},
-		{kinds: []senderKind{works("a")}, want: "c", err: `open sender "c": unknown`},
+		{kinds: []senderKind{works("a")}, want: "c", err: `open sender "c": unknown: write one of auto, a`},
 		{want: Auto, err: "use --engine socket"},
 	} {
 		s, skipped, err := openSender(c.kinds, Path{}, nil, c.want)
