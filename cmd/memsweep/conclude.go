@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -53,7 +55,7 @@ func (r *sweepRun) rescue(c *cli.Context, s report.Summary, trouble error) {
 	}
 	err := r.sweep.Save()
 	if err == nil {
-		say(stderr, "nothing is lost; go on with: memsweep scan --resume %s", r.checkpoint)
+		say(stderr, "nothing is lost; go on with: memsweep scan --resume %s%s", r.checkpoint, notKept(c))
 		return
 	}
 	say(stderr, "no checkpoint could be written: %v", err)
@@ -64,6 +66,20 @@ func (r *sweepRun) rescue(c *cli.Context, s report.Summary, trouble error) {
 	if err := r.print(c, s); err != nil {
 		say(stderr, "the findings are lost: %v", err)
 	}
+}
+
+// notKept are the flags that are to be given again, since no checkpoint holds them.
+func notKept(c *cli.Context) string {
+	var again strings.Builder
+	for _, name := range []string{"scope", "sender", "interface", "source"} {
+		if c.IsSet(name) {
+			fmt.Fprintf(&again, " --%s %s", name, quoteForShell(c.String(name)))
+		}
+	}
+	if c.IsSet("pcap") {
+		again.WriteString(" --pcap ANOTHER") // what is in the first one stays
+	}
+	return again.String()
 }
 
 // print writes the whole report to stdout as a stream.

@@ -40,6 +40,9 @@ func TestInterfaceDown(t *testing.T) {
 		if why := strings.Join(s.summary.Problems, "; "); !strings.Contains(why, "down") && !strings.Contains(why, "most questions fail") {
 			t.Errorf("it does not say why: %q", why)
 		}
+		if hint := strings.Join(append([]string{"--resume", out + ".checkpoint"}, e.flags[2:]...), " ") + "\n"; !strings.Contains(s.Stderr, hint) {
+			t.Errorf("it says %q, and not %q", s.Stderr, hint)
+		}
 		if err := l.Carry(true); err != nil {
 			t.Fatal(err)
 		}
