@@ -101,8 +101,8 @@ func (d diagnosis) works(name string) bool {
 	})
 }
 
-// tries are senders that have more to ask of the kernel than capabilities.
-var tries = map[string]func() error{"raw/afxdp": raw.TryAFXDP, "raw/xdp": raw.TryXDP}
+// parts are what senders need of the kernel beside the first step.
+var parts = map[string][]func() error{"raw/afxdp": {raw.TryAFXDP}, "raw/xdp": {raw.TryXDP}}
 
 func diagnose() (diagnosis, error) {
 	status, err := privilege.Read()
@@ -114,12 +114,7 @@ func diagnose() (diagnosis, error) {
 		d.Capabilities = []privilege.Capability{}
 	}
 	for _, e := range privilege.Engines() {
-		missing, err := e.Check(status)
-		if try := tries[e.Name]; err == nil && try != nil {
-			if err = try(); err != nil {
-				missing = e.Lacks(status)
-			}
-		}
+		missing, err := e.Check(status, parts[e.Name]...)
 		state := engineState{Name: e.Name, Works: err == nil, Missing: append([]string{}, missing...), Remedy: remedies(e, missing, status)}
 		if err != nil {
 			state.Error = err.Error()

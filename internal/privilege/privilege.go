@@ -71,11 +71,15 @@ func Engines() []Engine {
 	}
 }
 
-// Check tries whether an engine works here. The error says why it does not;
-// missing are the capabilities that it lacks.
-func (e Engine) Check(s Status) (missing []string, err error) {
-	missing = e.Lacks(s)
-	err = e.try()
+// Check tries whether an engine works here, and what else it is made of. The
+// error says why it does not; missing are the capabilities that it lacks.
+func (e Engine) Check(s Status, parts ...func() error) (missing []string, err error) {
+	missing = e.lacks(s)
+	for _, try := range append([]func() error{e.try}, parts...) {
+		if err = try(); err != nil {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		return nil, nil // in a way that the list of needs does not know
@@ -87,9 +91,9 @@ func (e Engine) Check(s Status) (missing []string, err error) {
 	return nil, err
 }
 
-// Lacks are the capabilities that the engine needs and this process does not
+// lacks are the capabilities that the engine needs and this process does not
 // have.
-func (e Engine) Lacks(s Status) (missing []string) {
+func (e Engine) lacks(s Status) (missing []string) {
 	for _, name := range e.Needs {
 		if !s.Has(name) {
 			missing = append(missing, name)
