@@ -77,8 +77,8 @@ func runJobs(c *cli.Context) error {
 		return usagef("run: %w", err)
 	}
 	sweeper := schedule.Sweeper{Store: store, History: config.History, Program: program, Log: log, Now: time.Now, Pause: time.Second}
-	if name := c.String("once"); name != "" {
-		return runOnce(c, config, &sweeper, name)
+	if c.IsSet("once") {
+		return runOnce(c, config, &sweeper, c.String("once"))
 	}
 	return runAlways(c, config, sweeper, read)
 }

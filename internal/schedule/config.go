@@ -104,6 +104,7 @@ type configFile struct {
 	reading Reading
 	config  *Config
 	zone    *time.Location
+	named   []string // files that are read
 }
 
 var configKeys = []string{"history", "instance", "zone", "parallel", "retention", "serve", "metrics", "notify", "jobs"}
@@ -182,6 +183,7 @@ func (c *configFile) jobs(key, jobs *yaml.Node) {
 		}
 		c.config.Jobs = append(c.config.Jobs, job)
 	})
+	c.spare()
 }
 
 // path is a file that the configuration names: relative ones are beside it.

@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/memsweep/memsweep/exposure/policy"
+	"github.com/memsweep/memsweep/internal/handwritten"
 	"github.com/memsweep/memsweep/targets"
 )
 
@@ -127,6 +129,30 @@ func (c *configFile) checkPolicy(j *Job) {
 	for _, w := range warnings {
 		c.config.Warnings = append(c.config.Warnings, "job "+j.Name+": "+w)
 	}
+}
+
+// spare refuses reports that would be written over what is read, or over the history.
+func (c *configFile) spare() {
+	files := append([]string{c.Path}, c.named...)
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", ".lock"} {
+		files = append(files, c.config.History+suffix)
+	}
+	for _, j := range c.config.Jobs {
+		for _, r := range j.Reports {
+			if slices.ContainsFunc(files, func(file string) bool { return file != "" && sameFile(file, r.Path) }) {
+				c.Refuse(j.nodes["reports"], "job %s: a report would be written over %s: give it a name of its own", j.Name, handwritten.Quote(r.Path))
+			}
+		}
+	}
+}
+
+func sameFile(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	one, err := os.Stat(a)
+	other, errOther := os.Stat(b)
+	return err == nil && errOther == nil && os.SameFile(one, other)
 }
 
 // within passes on what is wrong with a file that the job names: each of its

@@ -149,7 +149,7 @@ func (c *configFile) vantage(j *Job, key, value *yaml.Node) {
 func (c *configFile) reports(j *Job, key, value *yaml.Node) {
 	for _, item := range c.items(key, value, `"html=reports/{job}-{date}.html"`) {
 		format, path, ok := strings.Cut(item.Value, "=")
-		if !ok || format == "" || path == "" {
+		if !ok || format == "" || path == "" || path == "-" {
 			c.Refuse(item, "reports %s: write FORMAT=FILE in quotes, as \"html=reports/{job}-{date}.html\"", handwritten.Quote(item.Value))
 			continue
 		}

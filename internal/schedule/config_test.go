@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -46,4 +47,44 @@ func TestUnknownKeysAreSuggested(t *testing.T) {
 			t.Fatalf("no distance from %q to %q", other, key)
 		}
 	})
+}
+
+// What a report would be written over is known before anything starts.
+func TestReportsSpareWhatIsRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"list.txt", "h.db"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("127.0.0.1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("h.db", filepath.Join(dir, "link.db")); err != nil {
+		t.Skip(err)
+	}
+	for path, refused := range map[string]bool{
+		"h.db": true, "h.db-wal": true, "./run.yaml": true, "list.txt": true, "link.db": true, filepath.Join(dir, "h.db"): true, "-": true,
+		"h.html": false, "list-{date}.txt": false,
+	} {
+		text := "history: h.db\njobs:\n  a: {lists: list.txt, every: 24h, reports: [\"html=" + path + "\"]}\n"
+		if _, err := Parse([]byte(text), filepath.Join(dir, "run.yaml"), testReading); (err != nil) != refused {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// A history is one, by whatever name: its locks are beside the file itself.
+func TestHistoryIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	for name, to := range map[string]string{"link.db": "other.db", "other.db": filepath.Join(dir, "h.db"), "loop.db": "loop.db"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{"h.db": "h.db", "link.db": "h.db", "other.db": "h.db", "loop.db": ""} {
+		c, err := Parse([]byte("history: "+name+"\njobs:\n  a: {targets: 127.0.0.1, every: 24h}\n"), filepath.Join(dir, "run.yaml"), testReading)
+		if want == "" && err == nil {
+			t.Errorf("%s: no error", name)
+		} else if want != "" && (err != nil || c.History != filepath.Join(dir, want)) {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -220,6 +222,7 @@ func (c *configFile) file(key, value *yaml.Node) string {
 		return ""
 	}
 	path := c.path(text)
+	c.named = append(c.named, path)
 	if info, err := os.Stat(path); err != nil {
 		c.Refuse(key, "%s: %v: write the name of a file that is there (names are relative to %s)", key.Value, err, filepath.Dir(c.Path))
 	} else if !info.Mode().IsRegular() {
@@ -237,13 +240,14 @@ func (c *configFile) secretFile(key, value *yaml.Node) string {
 	return path
 }
 
-// historyFile is a file that is there or can be made.
+// historyFile is a file that is there or can be made. A link is followed, for the
+// locks are beside the file: by whatever name, it is one.
 func (c *configFile) historyFile(key, value *yaml.Node) string {
 	text, ok := c.scalar(key, value, "memsweep.db")
 	if !ok {
 		return ""
 	}
-	path := c.path(text)
+	path := followed(c.path(text))
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		c.Refuse(key, "history: %s is no file", handwritten.Quote(path))
@@ -253,8 +257,25 @@ func (c *configFile) historyFile(key, value *yaml.Node) string {
 		} else {
 			f.Close()
 		}
-	default:
+	case errors.Is(err, fs.ErrNotExist):
 		c.folder(key, path)
+	default:
+		c.Refuse(key, "history: %v", err)
+	}
+	return path
+}
+
+// followed is what a path that is a link leads to in the end.
+func followed(path string) string {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
 	}
 	return path
 }
