@@ -145,8 +145,11 @@ func (r *running) sweep(ctx context.Context, resumed bool) (Result, error) {
 		if done != nil || err != nil {
 			return *orNone(done), err
 		}
+		args, err := r.command()
+		if err != nil {
+			return Result{Code: -1}, r.fail(ctx, err.Error())
+		}
 		window, leave := r.untilBlackout(ctx)
-		args := r.command()
 		r.log.Info("sweep starts", "due", r.run.Due.Format(time.RFC3339), "command", CommandLine(r.Program, args))
 		c := child{program: r.Program, args: args, folder: r.folder, lock: r.claimed, log: r.log, progress: r.progress}
 		how, err := c.run(window)
@@ -192,6 +195,10 @@ func (r *running) before(ctx context.Context, resumed bool) (*Result, error) {
 		if late := r.Now().Sub(r.run.Due); late > lateStart && !r.job.CatchUp && r.run.Problem == "" { // nor was it halted
 			return &Result{Code: -1}, r.fail(ctx, fmt.Sprintf("it was cut off before its first checkpoint, and found again %s after it was due", brief(late.Round(time.Minute))))
 		}
+	} else if resumed && r.changed() {
+		if err := r.anew(ctx); err != nil {
+			return nil, r.unread(ctx, err)
+		}
 	}
 	if end, _ := r.job.When.Until(r.Now()); end.After(r.Now()) {
 		r.log.Info("a blackout: the run waits for its end", "until", end.Format(time.RFC3339))
@@ -226,11 +233,11 @@ func (r *running) untilBlackout(ctx context.Context) (context.Context, func()) {
 	return window, func() { cancel(); <-done }
 }
 
-func (r *running) command() []string {
+func (r *running) command() ([]string, error) {
 	if r.canResume() {
-		return r.job.Resume(r.folder)
+		return r.job.Resume(r.folder), nil
 	}
-	return r.job.Command(r.folder, r.run.Due)
+	return r.job.Command(r.folder, r.run.Due), r.begins()
 }
 
 func (r *running) canResume() bool {
