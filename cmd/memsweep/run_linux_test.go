@@ -167,6 +167,7 @@ type scheduler struct {
 	config string
 	store  *history.Store
 	clock  *clockwork
+	reload chan os.Signal
 	stop   context.CancelFunc
 	ended  chan error
 }
@@ -188,14 +189,16 @@ func (s *scheduler) start() {
 		log = os.Stderr
 	}
 	ready := make(chan struct{})
+	began := sync.OnceFunc(func() { close(ready) })
+	s.reload = make(chan os.Signal)
 	runner := schedule.Runner{
 		Sweeper: schedule.Sweeper{
 			Store: s.store, History: c.History, Program: program, Log: slog.New(slog.NewTextHandler(log, nil)),
 			Now: s.clock.Now, Pause: 10 * time.Millisecond,
 		},
-		Read: read, Tell: func(state string) {
+		Reload: s.reload, Read: read, Tell: func(state string) {
 			if state == "READY=1" {
-				close(ready)
+				began()
 			}
 		}, Poll: 10 * time.Millisecond,
 	}

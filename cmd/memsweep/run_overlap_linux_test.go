@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,4 +119,94 @@ jobs:
 	if codes[exitOK] != 1 || codes[exitUsage] != 1 || !strings.Contains(said, "job net: another process makes a run of it") {
 		t.Errorf("%v\n%s", codes, said)
 	}
+}
+
+// Whose turn it is was due before the others: the jobs that are first in the file
+// do not keep out those behind them.
+func TestRunsTakeTurns(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	s := scheduled(t, at, `history: h.db
+jobs:
+  a: {targets: 127.98.3.0/28, port: 11998, rate: 50, timeout: 100ms, cooldown: 100ms, cron: "0 * * * *"}
+  b: {targets: 127.98.3.0/28, port: 11998, rate: 50, timeout: 100ms, cooldown: 100ms, cron: "1 * * * *"}
+  c: {targets: 127.98.3.0/30, port: 11998, timeout: 100ms, cooldown: 100ms, cron: "2 0 * * *"}
+`)
+	s.clock.set(at.Add(30 * time.Minute))
+	s.expect("a 21 00:00 running: ")
+	s.clock.set(at.Add(32 * time.Minute)) // b and c wait
+	eventually(t, func() bool { return len(s.runs()) > 1 })
+	s.clock.set(at.Add(91 * time.Minute)) // b goes on, c waits, a is due again
+	eventually(t, func() bool {
+		list := s.runs()
+		return len(list) > 3 && slices.Contains(list, "c 21 00:02 complete: ")
+	})
+	first := map[string]int64{}
+	all, _, err := s.store.Runs(context.Background(), "", history.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Outcome != history.Missed {
+			first[r.Job+r.Due.Format(" 15:04")] = r.ID
+		}
+	}
+	if first["c 00:02"] > first["a 01:00"] && first["a 01:00"] > 0 {
+		t.Errorf("a had two turns before c had one: %v", s.runs())
+	}
+	s.halt()
+}
+
+// A job that is taken out while its run stands still in a blackout leaves no run
+// that goes on for ever.
+func TestRunOfARemovedJobEnds(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	const other = "history: h.db\njobs:\n  other: {targets: 127.98.3.1, every: 366d}\n"
+	s := scheduled(t, at, other+"  net: {targets: 127.98.3.0/25, port: 11998, rate: 50, timeout: 100ms, cooldown: 100ms, at: \"00:00\", blackout: \"00:01-05:00\"}\n")
+	s.clock.set(at.Add(30 * time.Minute))
+	eventually(t, func() bool { r := lastRun(t, s.store); return r != nil && r.Progress != nil })
+	s.clock.set(at.Add(32 * time.Minute))
+	s.expect("net 21 00:00 running: a blackout, until 2026-11-21 05:00 UTC")
+	time.Sleep(200 * time.Millisecond) // it is booked a moment before it stands still
+	s.configure(other)
+	s.reload <- syscall.SIGHUP
+	s.expect("net 21 00:00 failed: it was cut off, and the configuration has no such job any more, or not enabled")
+	s.halt()
+}
+
+// A due time that finds the run of another process cut off is not forgotten.
+func TestRunThatWasCutOffTakesAPlace(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	s := scheduled(t, at, "history: h.db\njobs:\n  net: {targets: 127.98.3.0/30, port: 11998, timeout: 100ms, cooldown: 100ms, catch_up: true, at: \"00:00\"}\n")
+	if _, err := s.store.BeginRun(context.Background(), "net", at.Add(time.Minute), at.Add(time.Minute)); err != nil { // --once, and kill -9
+		t.Fatal(err)
+	}
+	s.clock.set(at.Add(30 * time.Minute))
+	s.expect("net 20 23:31 complete: ", "net 21 00:00 missed: the run due at 2026-11-20 23:31:00 UTC had been cut off, and went on")
+	s.halt()
+}
+
+// A run that the history could not be told of, for somebody else wrote to it for
+// long, is made when that is over.
+func TestRunThatCannotBeBookedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC)
+	s := scheduled(t, at, "history: h.db\njobs:\n  net: {targets: 127.98.3.0/30, port: 11998, timeout: 100ms, cooldown: 100ms, at: \"00:00\"}\n")
+	folder := filepath.Join(filepath.Dir(s.config), "h.db.runs") // its lock cannot be made, which is quicker than to hold the history for a minute
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(folder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.set(at.Add(30 * time.Minute))
+	time.Sleep(300 * time.Millisecond)
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.set(at.Add(32 * time.Minute))
+	s.expect("net 21 00:00 complete: ")
+	s.halt()
 }

@@ -69,7 +69,11 @@ func (r *Runner) account(ctx context.Context, w *watched, now time.Time) {
 // at once, so that somebody hears of a run that does not end; the others as one.
 func (r *Runner) overtaken(ctx context.Context, w *watched, p passed) {
 	if !w.noted {
-		w.noted = r.note(ctx, w, p.first, fmt.Sprintf("the run due at %s was still going", clockOf(w.of, w)))
+		state := "still going"
+		if !w.active {
+			state = "still waiting for its turn"
+		}
+		w.noted = r.note(ctx, w, p.first, fmt.Sprintf("the run due at %s was %s", clockOf(w.of, w), state))
 		if p.n--; p.n == 0 {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/memsweep/memsweep/history"
@@ -49,14 +50,6 @@ type watched struct {
 	last   time.Time
 	missed int // how many did, besides the one that was noted at once
 	noted  bool
-}
-
-type finished struct {
-	job    string
-	due    time.Time
-	resume bool
-	result Result
-	err    error
 }
 
 // Run makes runs until ctx ends; then the sweeps that go on are suspended. An
@@ -122,6 +115,7 @@ func (r *Runner) apply(ctx context.Context, c *Config) error {
 	}
 	for name, w := range r.jobs {
 		if w.gone && !w.active {
+			r.leave(ctx, w)
 			delete(r.jobs, name)
 		}
 	}
@@ -150,7 +144,7 @@ func (r *Runner) takeUp(ctx context.Context) error {
 			w.resume, w.of = true, run.Due
 			continue
 		}
-		err := r.GiveUp(ctx, run, "it was cut off, and the configuration has no such job any more")
+		err := r.GiveUp(ctx, run, noSuchJob)
 		if err != nil && !errors.Is(err, ErrElsewhere) {
 			return err
 		}
@@ -207,7 +201,9 @@ func (r *Runner) look(ctx context.Context) {
 			r.account(ctx, w, now)
 		}
 	}
-	for _, name := range r.order {
+	waiting := slices.Clone(r.order)
+	slices.SortStableFunc(waiting, func(a, b string) int { return r.jobs[a].of.Compare(r.jobs[b].of) }) // or the first few would keep out the others
+	for _, name := range waiting {
 		w := r.jobs[name]
 		if w.active || w.gone || r.running >= r.parallel || w.due == nil && !w.resume || w.resume && now.Before(w.pause) {
 			continue
@@ -229,43 +225,6 @@ func (r *Runner) start(ctx context.Context, w *watched) {
 		f.result, f.err = r.Make(ctx, job, f.due)
 		r.done <- f
 	}()
-}
-
-// ended takes a run off, and notes the due times that passed while it went on.
-func (r *Runner) ended(ctx context.Context, f finished) {
-	r.running--
-	w := r.jobs[f.job]
-	w.active = false
-	switch {
-	case f.err == nil && !f.result.Until.IsZero(): // others may have its place
-		w.resume, w.pause = true, f.result.Until
-		return
-	case f.err == nil, errors.Is(f.err, context.Canceled):
-	case errors.Is(f.err, ErrElsewhere) && f.resume: // the sweep of before has not ended yet
-		w.resume = true
-		return
-	case errors.Is(f.err, ErrElsewhere), errors.Is(f.err, history.ErrRunning):
-		r.note(ctx, w, f.due, "another process was making a run of it")
-	case errors.Is(f.err, history.ErrRunEnded):
-	default:
-		r.Log.Error("the run could not be booked", "job", f.job, "error", f.err)
-	}
-	if w.missed > 0 {
-		r.note(ctx, w, w.last, fmt.Sprintf("the run due at %s was still going; so it was at %s", clockOf(w.of, w), howMany(w.missed-1, w.first, w)))
-	}
-	w.missed, w.noted = 0, false
-	if w.gone {
-		delete(r.jobs, f.job)
-	}
-}
-
-func (r *Runner) note(ctx context.Context, w *watched, due time.Time, why string) bool {
-	if err := r.Store.NoteMissed(ctx, w.job.Name, due, why); err != nil {
-		r.Log.Error("a missed run was not noted", "job", w.job.Name, "error", err)
-		return false
-	}
-	r.Log.Warn("a run was missed", "job", w.job.Name, "due", due.Format(time.RFC3339), "problem", why)
-	return true
 }
 
 // reload reads the configuration again; a bad one changes nothing.
