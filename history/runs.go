@@ -43,6 +43,16 @@ func (s *Store) runTx(ctx context.Context, what string, do func(*sql.Tx) error) 
 // same job, is an error (ErrRunning): no two runs of a job at once. A due time
 // that was noted as missed may be made up for; one that was run is ErrRunEnded.
 func (s *Store) BeginRun(ctx context.Context, job string, due, now time.Time) (run Run, err error) {
+	return s.beginRun(ctx, job, due, now, func(tx *sql.Tx) error { return watchedTo(ctx, tx, job, due) })
+}
+
+// BeginRunByHand is BeginRun for a run that no schedule asked for: it accounts for
+// no due time before it.
+func (s *Store) BeginRunByHand(ctx context.Context, job string, now time.Time) (run Run, err error) {
+	return s.beginRun(ctx, job, now, now, func(*sql.Tx) error { return nil })
+}
+
+func (s *Store) beginRun(ctx context.Context, job string, due, now time.Time, account func(*sql.Tx) error) (run Run, err error) {
 	err = s.runTx(ctx, "begin run of "+job, func(tx *sql.Tx) error {
 		var busy int64
 		switch err := tx.QueryRowContext(ctx, "SELECT id FROM run WHERE job = ? AND outcome = ?", job, Running).Scan(&busy); {
@@ -63,7 +73,7 @@ func (s *Store) BeginRun(ctx context.Context, job string, due, now time.Time) (r
 		}
 		started := runTime(now.UnixMicro())
 		run = Run{ID: run.ID, Job: job, Due: runTime(due.UnixMicro()), Started: &started, Outcome: Running}
-		return watchedTo(ctx, tx, job, due)
+		return account(tx)
 	})
 	return run, err
 }
@@ -169,6 +179,23 @@ func (s *Store) Watch(ctx context.Context, job, schedule string, now time.Time) 
 		return setWatch(ctx, tx, job, watch{Schedule: schedule, Since: now.UnixMicro()})
 	})
 	return since, err
+}
+
+// Unwatch forgets the schedules of all jobs but those to keep: what one is due
+// meanwhile is not missed, should it come back.
+func (s *Store) Unwatch(ctx context.Context, keep []string) error {
+	return s.runTx(ctx, "unwatch", func(tx *sql.Tx) error {
+		kept := make([]string, len(keep))
+		for i, job := range keep {
+			kept[i] = "watch " + job
+		}
+		list, err := json.Marshal(kept)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM meta WHERE name GLOB 'watch *' AND name NOT IN (SELECT value FROM json_each(?))", string(list))
+		return err
+	})
 }
 
 func watched(ctx context.Context, tx *sql.Tx, job string) (*watch, error) {

@@ -154,4 +154,18 @@ func TestWatch(t *testing.T) {
 	}
 	expect("at 03:10", runsAt.Add(48*time.Hour), runsAt.Add(24*time.Hour))
 	expect("every 1h", runsAt.Add(48*time.Hour), runsAt.Add(48*time.Hour))
+	if _, err := s.BeginRunByHand(ctx, "office", runsAt.Add(72*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	expect("every 1h", runsAt.Add(73*time.Hour), runsAt.Add(48*time.Hour))
+	for _, keep := range [][]string{{"office"}, nil} {
+		if err := s.Unwatch(ctx, keep); err != nil {
+			t.Fatal(err)
+		}
+		want := runsAt.Add(48 * time.Hour)
+		if keep == nil {
+			want = runsAt.Add(96 * time.Hour)
+		}
+		expect("every 1h", runsAt.Add(96*time.Hour), want)
+	}
 }

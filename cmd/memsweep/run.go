@@ -184,6 +184,7 @@ func runOnce(c *cli.Context, config *schedule.Config, s *schedule.Sweeper, name 
 	if err := beginTelling(ctx, config, s); err != nil {
 		return &exit{exitOutput, fmt.Errorf("run: %w", err)}
 	}
+	s.ByHand = true
 	result, err := s.Make(ctx, config.Jobs[i], time.Now())
 	for err == nil && !result.Until.IsZero() { // a blackout holds for everybody
 		select {

@@ -210,3 +210,39 @@ func TestRunThatCannotBeBookedIsTriedAgain(t *testing.T) {
 	s.expect("net 21 00:00 complete: ")
 	s.halt()
 }
+
+// A job that was not in the file for a while missed nothing meanwhile.
+func TestJobsThatComeBackMissedNothing(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	const other = "history: h.db\njobs:\n  other: {targets: 127.98.3.1, every: 366d}\n"
+	const both = other + "  net: {targets: 127.98.3.0/30, port: 11998, timeout: 100ms, cooldown: 100ms, at: \"03:00\"}\n"
+	s := scheduled(t, at, both)
+	s.halt()
+	s.configure(other)
+	s.start()
+	s.halt()
+	s.clock.set(at.AddDate(0, 0, 10))
+	s.configure(both)
+	s.start()
+	s.clock.set(at.AddDate(0, 0, 10).Add(3 * time.Hour))
+	s.expect("net 11 03:00 complete: ")
+	s.halt()
+}
+
+// A run by hand does not hide what was missed before it.
+func TestRunByHandHidesNothing(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	s := scheduled(t, at, "history: h.db\njobs:\n  net: {targets: 127.98.3.0/30, port: 11998, timeout: 100ms, cooldown: 100ms, at: \"03:00\"}\n")
+	s.halt()
+	if code, log := finished(t, filepath.Dir(s.config), "run", "--once", "net", "run.yaml"); code != exitOK {
+		t.Fatalf("exit %d: %s", code, log)
+	}
+	s.clock.set(at.AddDate(0, 0, 1).Add(4 * time.Hour))
+	s.start()
+	eventually(t, func() bool {
+		return slices.Contains(s.runs(), "net 02 03:00 missed: memsweep run was not running, or asleep, at that time, and at the one before, 2026-11-01 03:00:00 UTC")
+	})
+	s.halt()
+}

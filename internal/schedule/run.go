@@ -23,6 +23,7 @@ type Sweeper struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Pause   time.Duration // between looks at the clock, in a blackout
+	ByHand  bool          // somebody asks for the runs, and no schedule
 }
 
 // lateStart is how late a run may begin and still be the one that was due.
@@ -77,11 +78,18 @@ func (s *Sweeper) Make(ctx context.Context, j Job, due time.Time) (Result, error
 	if stale != nil {
 		return s.perform(ctx, j, *stale, claimed, true)
 	}
-	run, err := s.Store.BeginRun(ctx, j.Name, due, s.Now())
+	run, err := s.begin(ctx, j.Name, due)
 	if err != nil {
 		return Result{Code: -1}, err
 	}
 	return s.perform(ctx, j, run, claimed, false)
+}
+
+func (s *Sweeper) begin(ctx context.Context, job string, due time.Time) (history.Run, error) {
+	if s.ByHand {
+		return s.Store.BeginRunByHand(ctx, job, due)
+	}
+	return s.Store.BeginRun(ctx, job, due, s.Now())
 }
 
 // stale is the run of a job that the history believes to go on.

@@ -89,36 +89,48 @@ func (r *Runner) apply(ctx context.Context, c *Config) error {
 	for _, w := range r.jobs {
 		w.gone = true
 	}
+	var names []string
 	for _, j := range c.Jobs {
-		if !j.Enabled {
-			// So that what is due meanwhile does not count as missed.
-			if _, err := r.Store.Watch(ctx, j.Name, "disabled", r.Now()); err != nil {
-				return err
-			}
-			continue
-		}
-		since, err := r.Store.Watch(ctx, j.Name, plan(j), r.Now())
-		if err != nil {
+		names = append(names, j.Name)
+		if err := r.watch(ctx, j); err != nil {
 			return err
 		}
-		w := r.jobs[j.Name]
-		if w == nil {
-			w = &watched{}
-			r.jobs[j.Name] = w
-		}
-		if w.next.IsZero() || w.gone && plan(w.job) != plan(j) { // else its due times go on
-			w.next = j.When.Next(since)
-		}
-		w.job, w.gone = j, false
-		r.order = append(r.order, j.Name)
-		r.Log.Info("job", "job", j.Name, "when", j.When.String(), "next", w.next.Format(time.RFC3339))
 	}
 	for name, w := range r.jobs {
-		if w.gone && !w.active {
+		switch {
+		case !w.gone:
+		case w.active:
+			w.next = time.Time{}
+		default:
 			r.leave(ctx, w)
 			delete(r.jobs, name)
 		}
 	}
+	return r.Store.Unwatch(ctx, names)
+}
+
+// watch looks after a job from now on.
+func (r *Runner) watch(ctx context.Context, j Job) error {
+	if !j.Enabled {
+		// So that what is due meanwhile does not count as missed.
+		_, err := r.Store.Watch(ctx, j.Name, "disabled", r.Now())
+		return err
+	}
+	since, err := r.Store.Watch(ctx, j.Name, plan(j), r.Now())
+	if err != nil {
+		return err
+	}
+	w := r.jobs[j.Name]
+	if w == nil {
+		w = &watched{}
+		r.jobs[j.Name] = w
+	}
+	if w.next.IsZero() || plan(w.job) != plan(j) { // else its due times go on
+		w.next = j.When.Next(since)
+	}
+	w.job, w.gone = j, false
+	r.order = append(r.order, j.Name)
+	r.Log.Info("job", "job", j.Name, "when", j.When.String(), "next", w.next.Format(time.RFC3339))
 	return nil
 }
 
