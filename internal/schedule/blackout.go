@@ -30,13 +30,16 @@ func (w Window) begins(day time.Time) bool {
 	return len(w.Dates) == 0
 }
 
-// on are the moments at which the window of a day begins and ends.
+// on are the moments at which the window of a day begins and ends: whatever the clock
+// shows inside it, also the second time, lies between them.
 func (w Window) on(day time.Time, zone *time.Location) (start, end time.Time) {
 	to := w.To
 	if to <= w.From {
 		to += 24 * time.Hour
 	}
-	return instant(day.Add(w.From), zone), instant(day.Add(to), zone)
+	start, _ = shown(day.Add(w.From), zone)
+	_, end = shown(day.Add(to), zone)
+	return start, end
 }
 
 // maxWindows bounds how many windows in a row are followed: ten years of days.

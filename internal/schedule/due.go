@@ -31,13 +31,17 @@ type When struct {
 
 func (w When) set() bool { return w.Every > 0 || len(w.At) > 0 || w.Cron != nil }
 
-// parseCron reads a line as crontab(5) does: five fields; where both the day of the
-// month and the day of the week are restricted, either will do.
+// parseCron reads a line as crontab(5) does: five fields; where neither the day of
+// the month nor that of the week begins with a star, either will do, else both must.
 func parseCron(text string) (cron.Schedule, error) {
 	if strings.Contains(text, "=") {
 		return nil, errors.New("a zone stands under `zone`")
 	}
-	p, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom)
+	options := cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow
+	if f := strings.Fields(text); len(f) == 5 && !strings.HasPrefix(f[2], "*") && !strings.HasPrefix(f[4], "*") {
+		options |= cron.DowOrDom
+	}
+	p, err := cron.TryNewParser(options)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +188,23 @@ func instant(wall time.Time, zone *time.Location) time.Time {
 		before, t = candidate, end
 	}
 	return before
+}
+
+// shown are the first and the last moment at which a clock in the zone shows a time:
+// two of one that it shows twice. Of one that it skips, both are the change.
+func shown(clock time.Time, zone *time.Location) (first, last time.Time) {
+	first = instant(clock, zone)
+	start, end := first.In(zone).ZoneBounds()
+	if !wall(first, zone).Equal(clock) {
+		return start.UTC(), start.UTC()
+	}
+	if !end.IsZero() {
+		_, offset := end.In(zone).Zone()
+		if second := clock.Add(-time.Duration(offset) * time.Second); !second.Before(end) {
+			return first, second
+		}
+	}
+	return first, first
 }
 
 // changes reports whether the clock of a zone is changed within a day of t.

@@ -103,7 +103,7 @@ func TestEveryIsElapsedTime(t *testing.T) {
 	}
 }
 
-// Where both kinds of days are restricted either will do, as in crontab(5).
+// Where both kinds of days are restricted either will do, as in crontab(5); */2 is no restriction there.
 func TestCronDays(t *testing.T) {
 	w := When{Cron: mustCron(t, "10 3 13 * 5"), Zone: time.UTC}
 	var got []string
@@ -117,6 +117,10 @@ func TestCronDays(t *testing.T) {
 	}
 	w.Cron = mustCron(t, "10 3 13 * 1")
 	if got := w.Next(time.Date(2026, 11, 12, 0, 0, 0, 0, time.UTC)).Format("01-02"); got != "11-13" {
+		t.Errorf("%s", got)
+	}
+	w.Cron = mustCron(t, "10 3 */2 * 1") // a star in front: both
+	if got := w.Next(time.Date(2026, 11, 12, 0, 0, 0, 0, time.UTC)).Format("01-02"); got != "11-23" {
 		t.Errorf("%s", got)
 	}
 	for _, bad := range []string{"", "* * *", "61 * * * *", "@daily", "CRON_TZ=UTC 1 1 * * *", "H H * * *", "1 2 3 4 5 6"} {
@@ -252,5 +256,36 @@ func TestBlackouts(t *testing.T) {
 	always := When{At: []time.Duration{0}, Zone: berlin, Blackout: []Window{{To: 24 * time.Hour}}}
 	if due := always.Next(time.Now()); !due.IsZero() {
 		t.Errorf("due at %s, in a blackout that does not end", due)
+	}
+}
+
+// Whatever the clock shows when it is changed, what it shows inside a window is in
+// it, also the second time.
+func TestBlackoutsWhenTheClockChanges(t *testing.T) {
+	for _, c := range []struct {
+		zone string
+		day  time.Time // of the change back, or forward
+	}{
+		{"Europe/Berlin", time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)}, {"Europe/Berlin", time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC)},
+		{"America/New_York", time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}, {"Australia/Lord_Howe", time.Date(2026, 4, 4, 0, 0, 0, 0, time.UTC)},
+		{"America/Sao_Paulo", time.Date(2018, 2, 17, 0, 0, 0, 0, time.UTC)}, {"America/Sao_Paulo", time.Date(2018, 11, 4, 0, 0, 0, 0, time.UTC)},
+	} {
+		z := zone(t, c.zone)
+		for from := time.Duration(0); from < 24*time.Hour; from += 30 * time.Minute {
+			for _, long := range []time.Duration{15 * time.Minute, time.Hour, 150 * time.Minute} {
+				b := Window{From: from, To: (from + long) % (24 * time.Hour)}
+				w := When{At: []time.Duration{0}, Zone: z, Blackout: []Window{b}}
+				for at := c.day.Add(-24 * time.Hour); at.Before(c.day.Add(48 * time.Hour)); at = at.Add(5 * time.Minute) {
+					clock := wall(at, z).Sub(wall(at, z).Truncate(24 * time.Hour))
+					inside := clock >= b.From && clock < b.To
+					if b.To <= b.From {
+						inside = clock >= b.From || clock < b.To
+					}
+					if _, _, in := w.containing(at); inside && !in {
+						t.Fatalf("%s: %s is not in %s", c.zone, at.In(z), b)
+					}
+				}
+			}
+		}
 	}
 }
