@@ -23,7 +23,7 @@ func TestConfigurations(t *testing.T) {
 		"compose":                    read(t, "compose/config/run.yaml"),
 	} {
 		folder := t.TempDir()
-		secret := write(t, filepath.Join(folder, "secret"), "not a secret, it is a test's\n")
+		secret := write(t, filepath.Join(folder, "soc-secret"), "not a secret, it is a test's\n")
 		if err := os.Chmod(secret, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -34,15 +34,15 @@ func TestConfigurations(t *testing.T) {
 		write(t, filepath.Join(folder, "scope.yaml"), scope)
 		here := strings.NewReplacer(
 			"/var/lib/memsweep/", folder+"/",
-			"/run/credentials/memsweep.service/soc-secret", secret, "/run/secrets/soc_secret", secret,
+			"/run/secrets/soc_secret", secret,
 		).Replace(text)
-		said := run(t, program, "run", "--check", write(t, filepath.Join(folder, "run.yaml"), here))
+		said := run(t, "env", "CREDENTIALS_DIRECTORY="+folder, program, "run", "--check", write(t, filepath.Join(folder, "run.yaml"), here))
 		if !strings.Contains(said, "office") || strings.Contains(said, "warning") {
 			t.Errorf("%s: %s", name, said)
 		}
 		// What it checks is what is in the file: a mistake is found.
 		broken := strings.Replace(here, "vantage:", "vantages:", 1)
-		if out, code := try(t, program, "run", "--check", write(t, filepath.Join(folder, "run.yaml"), broken)); code != 2 {
+		if out, code := try(t, "env", "CREDENTIALS_DIRECTORY="+folder, program, "run", "--check", write(t, filepath.Join(folder, "run.yaml"), broken)); code != 2 {
 			t.Errorf("%s: with a mistake it ends with %d: %s", name, code, out)
 		}
 	}

@@ -56,7 +56,7 @@ func runJobs(c *cli.Context) error {
 	if err != nil {
 		return usage(err)
 	}
-	read := func() (*schedule.Config, error) { return readConfig(c.Args().First()) }
+	read := func() (*schedule.Config, error) { return readConfig(c.Args().First(), c.Bool("check")) }
 	config, err := read()
 	if err != nil {
 		return usage(err)
@@ -83,12 +83,12 @@ func runJobs(c *cli.Context) error {
 	return runAlways(c, config, sweeper, read)
 }
 
-func readConfig(path string) (*schedule.Config, error) {
+func readConfig(path string, only bool) (*schedule.Config, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "memsweep" // then all such hosts have the same share of the jitter
 	}
-	return schedule.Read(path, schedule.Reading{Now: time.Now(), Host: host})
+	return schedule.Read(path, schedule.Reading{Now: time.Now(), Host: host, Only: only})
 }
 
 // newLog writes for people or for programs. What it quotes may be anybody's words.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode"
@@ -25,6 +26,23 @@ func Read(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close() // only read: its error says nothing
 	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+// Beside is a path that is written in a file of the folder dir: a relative one is
+// beside the file. One below $CREDENTIALS_DIRECTORY is where systemd put what the
+// unit alone may know (LoadCredential= of systemd.exec(5)): another place for each
+// unit, though they have one file.
+func Beside(dir, path string) string {
+	if name, ok := strings.CutPrefix(path, "$CREDENTIALS_DIRECTORY/"); ok {
+		if credentials := os.Getenv("CREDENTIALS_DIRECTORY"); credentials != "" {
+			return filepath.Join(credentials, name)
+		}
+		return path // it is not there, and the error names it
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // File is one YAML file while it is read.

@@ -216,12 +216,7 @@ func (p *targetFile) words(n pair, form string) (list []string) {
 }
 
 // path makes a path of the configuration absolute.
-func (p *targetFile) path(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(p.dir, path)
-}
+func (p *targetFile) path(path string) string { return handwritten.Beside(p.dir, path) }
 
 // only reads the filter.
 func (p *targetFile) only() (f Filter) {

@@ -64,6 +64,7 @@ type Metrics struct{ Listen string }
 type Reading struct {
 	Now  time.Time // for what expires
 	Host string    // this machine's name, for the spread
+	Only bool      // nothing is run: a folder that is not there yet is no mistake, for systemd makes it
 }
 
 // Read reads a configuration and everything that it names. All of its errors are
@@ -188,10 +189,7 @@ func (c *configFile) jobs(key, jobs *yaml.Node) {
 
 // path is a file that the configuration names: relative ones are beside it.
 func (c *configFile) path(text string) string {
-	if text == "" || filepath.IsAbs(text) {
-		return text
-	}
-	return filepath.Join(filepath.Dir(c.Path), text)
+	return handwritten.Beside(filepath.Dir(c.Path), text)
 }
 
 var serveKeys = []string{"listen", "tls_cert", "tls_key", "token_file"}

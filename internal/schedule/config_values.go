@@ -283,6 +283,10 @@ func followed(path string) string {
 // folder refuses a file that cannot be made where it is to be.
 func (c *configFile) folder(key *yaml.Node, path string) {
 	probe, err := os.CreateTemp(filepath.Dir(path), ".memsweep-check-*")
+	if c.reading.Only && errors.Is(err, fs.ErrNotExist) {
+		c.config.Warnings = append(c.config.Warnings, fmt.Sprintf("%s: there is no folder %s: it must be there when memsweep runs", key.Value, handwritten.Quote(filepath.Dir(path))))
+		return
+	}
 	if err != nil {
 		c.Refuse(key, "%s: nothing can be written to %s: %v", key.Value, handwritten.Quote(filepath.Dir(path)), unwrapped(err))
 		return
