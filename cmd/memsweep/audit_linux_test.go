@@ -35,11 +35,13 @@ func reported(t *testing.T, at netip.AddrPort, args ...string) *exposure.Finding
 // TestAuditAgreesWithScan: for the same endpoint of a real memcached, the view
 // from inside and the one from outside come to the same verdict.
 func TestAuditAgreesWithScan(t *testing.T) {
+	t.Parallel()
 	for _, posture := range []memtest.Posture{
 		memtest.Open, memtest.ASCIIOnly, memtest.BinaryOnly, memtest.Reflector, memtest.ASCIIAuth, memtest.SASL,
 		memtest.TLS, memtest.MutualTLS, memtest.TLSReflector,
 	} {
 		t.Run(string(posture), func(t *testing.T) {
+			t.Parallel()
 			target := realtest.Start(t, posture)
 			at := target.Addr
 			scanned := reported(t, at, "scan", at.Addr().String(), "--port", strconv.Itoa(int(at.Port())), "--format", "json", "--trust", "trusted", "--cooldown", "100ms")

@@ -75,11 +75,12 @@ func sweepsBelow(folder string) (list []int) {
 
 // TestRunIsKilled kills the scheduler at random moments, while servers come and
 // go. Afterwards no sweep is left over, the history is sound, each exposure's
-// events alternate, and what is open is what is there.
+// events alternate, and what is open is what is there. LAB_FULL=1 does it for longer.
 func TestRunIsKilled(t *testing.T) {
-	rounds := 25
-	if testing.Short() {
-		rounds = 6
+	t.Parallel()
+	rounds := 8
+	if os.Getenv("LAB_FULL") != "" {
+		rounds = 60
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
