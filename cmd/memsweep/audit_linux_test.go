@@ -40,8 +40,7 @@ func TestAuditAgreesWithScan(t *testing.T) {
 		memtest.Open, memtest.ASCIIOnly, memtest.BinaryOnly, memtest.Reflector, memtest.ASCIIAuth, memtest.SASL,
 		memtest.TLS, memtest.MutualTLS, memtest.TLSReflector,
 	} {
-		t.Run(string(posture), func(t *testing.T) {
-			t.Parallel()
+		t.Run(string(posture), func(t *testing.T) { // one at a time: the flags of a command line are of the whole process
 			target := realtest.Start(t, posture)
 			at := target.Addr
 			scanned := reported(t, at, "scan", at.Addr().String(), "--port", strconv.Itoa(int(at.Port())), "--format", "json", "--trust", "trusted", "--cooldown", "100ms")
