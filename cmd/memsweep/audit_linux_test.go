@@ -19,7 +19,7 @@ import (
 func reported(t *testing.T, at netip.AddrPort, args ...string) *exposure.Finding {
 	t.Helper()
 	var out, said bytes.Buffer
-	run(append([]string{"memsweep"}, args...), strings.NewReader(""), &out, &said)
+	called(&out, &said, args...)
 	var doc struct{ Findings []exposure.Finding }
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatalf("memsweep %s: %v\n%s", strings.Join(args, " "), err, said.String())
@@ -40,7 +40,7 @@ func TestAuditAgreesWithScan(t *testing.T) {
 		memtest.Open, memtest.ASCIIOnly, memtest.BinaryOnly, memtest.Reflector, memtest.ASCIIAuth, memtest.SASL,
 		memtest.TLS, memtest.MutualTLS, memtest.TLSReflector,
 	} {
-		t.Run(string(posture), func(t *testing.T) { // one at a time: the flags of a command line are of the whole process
+		t.Run(string(posture), func(t *testing.T) {
 			target := realtest.Start(t, posture)
 			at := target.Addr
 			scanned := reported(t, at, "scan", at.Addr().String(), "--port", strconv.Itoa(int(at.Port())), "--format", "json", "--trust", "trusted", "--cooldown", "100ms")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/memsweep/memsweep/exposure/matrix"
@@ -16,13 +15,14 @@ import (
 // TestAuditJoinsComparison: the audit of a real server is a vantage beside the
 // sweep of it, and both saw one process.
 func TestAuditJoinsComparison(t *testing.T) {
+	t.Parallel()
 	target := realtest.Start(t, memtest.Reflector)
 	folder := t.TempDir()
 	swept, audited := filepath.Join(folder, "swept.json"), filepath.Join(folder, "audited.json")
 	var out, said bytes.Buffer
 	memsweep := func(args ...string) {
 		out.Reset()
-		run(append([]string{"memsweep"}, args...), strings.NewReader(""), &out, &said)
+		called(&out, &said, args...)
 	}
 	memsweep("scan", target.Addr.Addr().String(), "-p", strconv.Itoa(int(target.Addr.Port())), "--cooldown", "100ms", "--vantage", "inet", "-q", "-o", swept)
 	memsweep("audit", "-q", "-o", audited)

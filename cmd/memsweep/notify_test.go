@@ -62,9 +62,9 @@ func TestChangesAreTold(t *testing.T) {
 	sweeps := 0
 	sweep := func() {
 		sweeps++
-		args := []string{"memsweep", "scan", addr.String(), addr.Next().String(), "-p", strconv.Itoa(int(port)), "--probe", "tcp", "--timeout", "300ms", "-q", "-o", filepath.Join(dir, strconv.Itoa(sweeps)+".json"), "--history", file, "--vantage", "lab"}
+		args := []string{"scan", addr.String(), addr.Next().String(), "-p", strconv.Itoa(int(port)), "--probe", "tcp", "--timeout", "300ms", "-q", "-o", filepath.Join(dir, strconv.Itoa(sweeps)+".json"), "--history", file, "--vantage", "lab"}
 		var said strings.Builder
-		if code := run(args, strings.NewReader(""), io.Discard, &said); code > exitFindings {
+		if code := called(io.Discard, &said, args...); code > exitFindings {
 			t.Fatalf("exit %d: %s", code, said.String())
 		}
 		time.Sleep(10 * time.Millisecond) // the next one starts later
@@ -152,7 +152,7 @@ func TestOutboxCommands(t *testing.T) {
 	}
 	command := func(args ...string) string {
 		var out, said strings.Builder
-		if code := run(append([]string{"memsweep", "notify"}, append(args, "--history", file)...), strings.NewReader(""), &out, &said); code != 0 {
+		if code := called(&out, &said, append(append([]string{"notify"}, args...), "--history", file)...); code != 0 {
 			t.Fatalf("%v: exit %d: %s", args, code, said.String())
 		}
 		return out.String()

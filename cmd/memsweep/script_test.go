@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,16 @@ func TestMain(m *testing.M) {
 	// Most tests wait for sweeps, and not for a processor. A -parallel that is given holds.
 	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 	testscript.Main(m, map[string]func(){"memsweep": main})
+}
+
+var calling sync.Mutex
+
+// called runs a command line in this process, one at a time: cli's flags for help and
+// the version are the whole process's.
+func called(out, said io.Writer, args ...string) (code int) {
+	calling.Lock()
+	defer calling.Unlock()
+	return run(append([]string{"memsweep"}, args...), strings.NewReader(""), out, said)
 }
 
 // TestScripts runs the program as a user does: testdata/script at the top of
