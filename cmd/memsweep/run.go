@@ -114,6 +114,9 @@ func newLog(w io.Writer, form string) (*slog.Logger, error) {
 
 // checkConfig says what a good file comes to.
 func checkConfig(c *cli.Context, config *schedule.Config) error {
+	if err := checkPage(config.Serve); err != nil {
+		return usage(err)
+	}
 	for _, w := range config.Warnings {
 		say(c.App.ErrWriter, "warning: %s", w)
 	}

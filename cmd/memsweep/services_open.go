@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -109,15 +110,11 @@ func metricsService(ctx context.Context, m *schedule.Metrics, numbers http.Handl
 
 // pageService serves the history's pages.
 func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, numbers http.Handler, log *slog.Logger) (service, error) {
-	o := web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Version: versionText(), Metrics: numbers, Log: logWriter{log}}
-	if s.TokenFile != "" {
-		token, err := readToken(s.TokenFile, "")
-		if err != nil {
-			return service{}, fmt.Errorf("serve: %w", err)
-		}
-		o.Token = token
+	token, err := readToken(s.TokenFile, "")
+	if err != nil {
+		return service{}, fmt.Errorf("serve: %w", err)
 	}
-	site := web.New(store, o)
+	site := web.New(store, web.Options{Listen: s.Listen, Certificate: s.TLSCert, Key: s.TLSKey, Token: token, Version: versionText(), Metrics: numbers, Log: logWriter{log}})
 	l, err := site.Listen(ctx)
 	if err != nil {
 		return service{}, fmt.Errorf("serve: %w", err)
@@ -128,6 +125,23 @@ func pageService(ctx context.Context, s *schedule.Serve, store *history.Store, n
 	}
 	log.Info("serve", "url", scheme+"://"+l.Addr().String()+"/")
 	return service{name: "serve", drop: func() { l.Close() }, run: func(ctx context.Context) error { return site.Serve(ctx, l) }}, nil
+}
+
+// checkPage says what pageService would refuse of the files that it reads.
+func checkPage(s *schedule.Serve) error {
+	if s == nil {
+		return nil
+	}
+	if _, err := readToken(s.TokenFile, ""); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	if s.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey); err != nil {
+		return fmt.Errorf("serve: read tls_cert %s and tls_key %s: %w", s.TLSCert, s.TLSKey, err)
+	}
+	return nil
 }
 
 // logWriter has lines written into the log.
