@@ -45,6 +45,12 @@ func Beside(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
+// IsPublic reports whether everybody on the machine may read or write a file.
+func IsPublic(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && os.PathSeparator == '/' && info.Mode().Perm()&0o007 != 0
+}
+
 // File is one YAML file while it is read.
 type File struct {
 	Path     string // as errors name it

@@ -80,6 +80,9 @@ func (p *targetFile) secret(name string, check func(string) error) secret {
 	if err == nil && check != nil {
 		err = check(text)
 	}
+	if err == nil && handwritten.IsPublic(s.file) {
+		err = errors.New("everybody may read it: chmod 600 it")
+	}
 	if err != nil {
 		p.Refuse(p.at(key), "%s %s: %v", key, handwritten.Quote(p.word(key)), redact(err.Error(), text))
 	}

@@ -234,7 +234,7 @@ func (c *configFile) file(key, value *yaml.Node) string {
 // secretFile is a file that must be there, and be nobody else's to read.
 func (c *configFile) secretFile(key, value *yaml.Node) string {
 	path := c.file(key, value)
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 && os.PathSeparator == '/' {
+	if handwritten.IsPublic(path) {
 		c.Refuse(key, "%s: everybody may read %s: chmod 600 it", key.Value, handwritten.Quote(path))
 	}
 	return path
