@@ -130,7 +130,7 @@ func listOutbox(c *cli.Context) error {
 			return err
 		}
 		if n == 1 {
-			fmt.Fprintln(w, "MESSAGE\tTARGET\tMADE\tATTEMPTS\tSTATE\tTITLE\tPROBLEM")
+			fmt.Fprintln(w, "MESSAGE\tTARGET\tMADE (UTC)\tATTEMPTS\tSTATE\tTITLE\tPROBLEM")
 		}
 		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.ID, exposure.Escape(m.Target), m.Created.Format(time.DateTime), m.Attempts,
 			messageState(m), exposure.Escape(titleOf(m)), exposure.Escape(m.Problem))
@@ -167,11 +167,11 @@ func eachMessage(c *cli.Context, store *history.Store, read func(history.Message
 func messageState(m history.Message) string {
 	switch {
 	case m.Sent != nil:
-		return "delivered " + m.Sent.Format(time.DateTime)
+		return "delivered " + m.Sent.Format(time.DateTime) + " UTC"
 	case m.Next == nil:
 		return "given up"
 	}
-	return "waits until " + m.Next.Format(time.DateTime)
+	return "waits until " + m.Next.Format(time.DateTime) + " UTC"
 }
 
 func titleOf(m history.Message) string {

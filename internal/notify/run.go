@@ -247,7 +247,7 @@ func (d *desk) undelivered(ctx context.Context, m history.Message, problem error
 		d.log(slog.LevelError, "notify %s: message %s is GIVEN UP after attempt %d (%s): %s; `memsweep notify retry` sends it again", d.Name, m.ID, attempts, over, why)
 		return d.store.Undelivered(ctx, m.ID, time.Time{}, "given up, for "+over+": "+why)
 	}
-	d.log(slog.LevelWarn, "notify %s: message %s was not delivered (attempt %d; the next is at %s): %s", d.Name, m.ID, attempts, next.UTC().Format(time.DateTime), why)
+	d.log(slog.LevelWarn, "notify %s: message %s was not delivered (attempt %d; the next is at %s UTC): %s", d.Name, m.ID, attempts, next.UTC().Format(time.DateTime), why)
 	return d.store.Undelivered(ctx, m.ID, next, why)
 }
 
