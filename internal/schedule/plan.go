@@ -18,18 +18,19 @@ const planName = "plan"
 
 // digest is over what a sweep that goes on has from its checkpoint, and not from
 // the job: what is swept, from where and how. What is excluded, the scope and the
-// limits are given to it again.
+// limits are given to it again. Of lists it is over what they hold: their names
+// depend on from where the configuration was read.
 func (j Job) digest() string {
 	sum := sha256.New() // to a hash: no error
 	fmt.Fprintf(sum, "%q %q %q\n", []string{j.Vantage.Name, string(j.Vantage.Trust)}, j.Plan, j.Targets)
 	for _, path := range j.Lists {
-		fmt.Fprintf(sum, "%q\n", path)
 		f, err := os.Open(path)
 		if err != nil { // the sweep says so
 			continue
 		}
 		io.Copy(sum, f)
 		f.Close()
+		fmt.Fprintln(sum)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
