@@ -74,10 +74,12 @@ func (r *Runner) overtaken(ctx context.Context, w *watched, p passed) {
 			state = "still waiting for its turn"
 		}
 		w.noted = r.note(ctx, w, p.first, fmt.Sprintf("the run due at %s was %s", clockOf(w.of, w), state))
-		if p.n--; p.n == 0 {
-			return
+		if w.noted { // else it counts with the others
+			if p.n--; p.n == 0 {
+				return
+			}
+			p.first = p.last
 		}
-		p.first = p.last
 	}
 	if w.missed == 0 {
 		w.first = p.first
