@@ -20,7 +20,7 @@ const eventsPattern = apiPrefix + "events"
 func (s *Site) api(mux *http.ServeMux) {
 	for path, view := range s.views() {
 		mux.HandleFunc(apiPrefix+path, func(w http.ResponseWriter, r *http.Request) {
-			if err := known(r.URL.Query(), view.parameters...); err != nil {
+			if err := known(r, view.parameters...); err != nil {
 				s.fail(w, r, err)
 				return
 			}

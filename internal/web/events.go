@@ -193,7 +193,7 @@ func oneLineJSON(v any) []byte {
 // back says with Last-Event-ID what they know, and is told when that is not the
 // newest any more.
 func (s *Site) events(w http.ResponseWriter, r *http.Request) {
-	if err := known(r.URL.Query()); err != nil {
+	if err := known(r); err != nil {
 		s.fail(w, r, err)
 		return
 	}

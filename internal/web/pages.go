@@ -73,7 +73,7 @@ type frame struct {
 
 func (p *pages) frame(r *http.Request, pulse history.Pulse, at, title string) frame {
 	return frame{
-		Title: title, At: at, Search: oneLine(r.URL.Query().Get("range")), Version: oneLine(p.site.options.Version),
+		Title: title, At: at, Search: rangesText(r.URL.Query()), Version: oneLine(p.site.options.Version),
 		SignOut: p.site.signedIn(r), Now: p.moment(p.now()), Pulse: pulse.ID(),
 	}
 }
@@ -93,7 +93,7 @@ func (frame) Asset(name string) string {
 // show answers a page or, when a format is asked for, what it shows as a document.
 func (p *pages) show(view string, parameters []string, l look) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := known(r.URL.Query(), parameters...); err != nil {
+		if err := known(r, parameters...); err != nil {
 			p.site.fail(w, r, err)
 			return
 		}

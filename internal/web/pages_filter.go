@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
@@ -55,7 +57,7 @@ const (
 // named, it has those.
 func newFilterForm(r *http.Request, vantages []exposure.Vantage, owners []string, fields ...string) filterForm {
 	q := r.URL.Query()
-	f := filterForm{Action: r.URL.Path, Range: oneLine(q.Get(paramRange)), Reset: r.URL.Path, Ranges: true}
+	f := filterForm{Action: r.URL.Path, Range: rangesText(q), Reset: r.URL.Path, Ranges: true}
 	all := map[string]choice{
 		paramSeverity:  {Label: "Severity", Options: severityOptions()},
 		paramVantage:   {Label: "Seen from", Options: vantageOptions(vantages)},
@@ -102,7 +104,7 @@ func (f *filterForm) add(r *http.Request, c choice, values []string) {
 
 func (f *filterForm) addChips(r *http.Request, fields []string) {
 	q := r.URL.Query()
-	if v := q.Get(paramRange); v != "" {
+	if v := rangesText(q); v != "" {
 		f.Active = append(f.Active, chip{"in " + oneLine(v), linkWith(r, paramRange, "")})
 	}
 	for _, c := range append(slices.Clone(f.Selects), f.Checks...) {
@@ -118,6 +120,16 @@ func (f *filterForm) addChips(r *http.Request, fields []string) {
 			f.Kept = append(f.Kept, pair{name, v})
 		}
 	}
+}
+
+// rangesText is all ranges that were asked for, as a field takes them again. What
+// was refused may be anything, and is only to be seen.
+func rangesText(q url.Values) string {
+	p := &parameters{values: q}
+	if p.ranges(); p.wrong != nil {
+		return oneLine(q.Get(paramRange))
+	}
+	return strings.Join(p.several(paramRange), ", ")
 }
 
 func severityOptions() []option {

@@ -93,16 +93,20 @@ func (p *pages) sweeps(r *http.Request, pulse history.Pulse) (string, any, error
 	if err != nil {
 		return "", nil, err
 	}
+	q := &parameters{values: r.URL.Query()}
+	vantage, job, runsAfter := q.one(paramVantage), q.one(paramJob), q.one(paramRunsAfter)
+	if q.wrong != nil {
+		return "", nil, q.wrong
+	}
 	overview, err := p.store.Overview(r.Context())
 	if err != nil {
 		return "", nil, err
 	}
-	q := r.URL.Query()
-	list, next, err := p.store.Sweeps(r.Context(), q.Get(paramVantage), q.Get(paramJob), page)
+	list, next, err := p.store.Sweeps(r.Context(), vantage, job, page)
 	if err != nil {
 		return "", nil, err
 	}
-	runs, moreRuns, err := p.store.Runs(r.Context(), q.Get(paramJob), history.Page{After: q.Get(paramRunsAfter), Limit: runsShown})
+	runs, moreRuns, err := p.store.Runs(r.Context(), job, history.Page{After: runsAfter, Limit: runsShown})
 	if err != nil {
 		return "", nil, err
 	}

@@ -78,7 +78,7 @@ func filterOf(q url.Values) (history.Filter, error) {
 }
 
 func (p *parameters) filter() history.Filter {
-	f := history.Filter{
+	return history.Filter{
 		State:     among(p, "state", history.OnlyOpen, history.OnlyFixed, history.Any),
 		AtLeast:   among(p, "severity", exposure.Severities()...),
 		Only:      among(p, "only", exposure.Severities()...),
@@ -86,19 +86,23 @@ func (p *parameters) filter() history.Filter {
 		Owner:     p.one("owner"),
 		Verdict:   among(p, "verdict", exposure.Verdicts()...),
 		Transport: among(p, "transport", exposure.TCP, exposure.UDP),
+		Ranges:    p.ranges(),
 	}
+}
+
+func (p *parameters) ranges() (list []netip.Prefix) {
 	for _, text := range p.several("range") {
 		r, err := parseRange(text)
 		if err != nil {
 			p.refuse("range", "write addresses and networks, as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
-			break
+			return nil
 		}
-		f.Ranges = append(f.Ranges, r)
+		list = append(list, r)
 	}
-	if len(f.Ranges) > history.MaxRanges {
+	if len(list) > history.MaxRanges {
 		p.refuse("range", "%v", history.ErrRanges)
 	}
-	return f
+	return list
 }
 
 var errZone = errors.New("the history has no zones")
@@ -195,9 +199,13 @@ func (p *parameters) count(name string, most int) int {
 	return n
 }
 
-// known refuses parameters that the route does not have: a filter with a typing
-// error would show everything.
-func known(q url.Values, names ...string) error {
+// known refuses parameters that the route does not have, and those that cannot be
+// read: a filter with a typing error would show everything.
+func known(r *http.Request, names ...string) error {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return refused(http.StatusBadRequest, "what follows the question mark cannot be read: write a percent sign as %25, and & between parameters")
+	}
 	for name := range q {
 		if !slices.Contains(names, name) {
 			return refused(http.StatusBadRequest, fmt.Sprintf("there is no parameter %.50q here; there are: %s", name, strings.Join(names, ", ")))
