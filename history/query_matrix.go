@@ -10,9 +10,8 @@ import (
 )
 
 // Matrix lists endpoints that the filter picks at one vantage at least, with what
-// is known of each from every vantage. The filter's Vantage is not asked.
+// is known of each from every vantage.
 func (s *Store) Matrix(ctx context.Context, f Filter, p Page) (m Matrix, next string, err error) {
-	f.Vantage = ""
 	m = Matrix{Rows: []MatrixRow{}}
 	after, err := p.after(listExposures)
 	if err != nil {

@@ -167,7 +167,6 @@ func checkChanges(t *rapid.T, s *history.Store, f history.Filter, events []histo
 
 func checkMatrix(t *rapid.T, s *history.Store, f history.Filter, whole []history.Exposure, limit int) {
 	of := unmapped(f)
-	of.Vantage = ""
 	var want []history.Endpoint
 	seen := map[history.Endpoint]bool{}
 	cells := map[history.Endpoint]int{}

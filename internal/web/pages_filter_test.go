@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/internal/pretend"
 )
 
 // TestTheFormAsksTheSameAgain: whoever sends the form as it came is answered the
@@ -34,5 +36,35 @@ func TestTheFormAsksTheSameAgain(t *testing.T) {
 		if n := len([]rune(f.Active[0].Text)); n > maxWords+10 {
 			t.Errorf("%v: the chip has %d characters", q, n)
 		}
+	}
+}
+
+// TestTheMatrixOfOneVantage has the endpoints that are open from there, and what
+// the others know of them.
+func TestTheMatrixOfOneVantage(t *testing.T) {
+	t.Parallel()
+	at := "http://" + served(t, pretended(t, pretend.Size{Exposures: 90, Sweeps: 9}), Options{})
+	for vantage, column := range map[string]int{"office": 0, "internet": 2} {
+		_, body := get(t, at+"/api/v1/matrix?limit=1000&vantage="+vantage)
+		var m history.Matrix
+		if err := json.Unmarshal([]byte(body), &m); err != nil {
+			t.Fatal(err)
+		}
+		others := 0
+		for _, row := range m.Rows {
+			if e := row.Cells[column]; e == nil || !e.Open {
+				t.Errorf("%s is not open from %s", row.Endpoint.IP, vantage)
+			}
+			if row.Cells[1] != nil {
+				others++
+			}
+		}
+		if len(m.Rows) < 10 || others == 0 || m.Vantages[column].Name != vantage {
+			t.Errorf("from %s: %d rows, %d known from partner too", vantage, len(m.Rows), others)
+		}
+	}
+	page := text(t, at+"/matrix?vantage=nowhere")
+	if !strings.Contains(page, "Nothing matches this filter") || !strings.Contains(page, "Seen from: nowhere") {
+		t.Error("a vantage that there is not is taken for any")
 	}
 }

@@ -57,7 +57,7 @@ func (p *pages) matrix(r *http.Request, pulse history.Pulse) (string, any, error
 	}
 	view := matrixPage{
 		frame: p.frame(r, pulse, "/matrix", "From where can it be reached?"), Empty: len(m.Vantages) == 0,
-		Form: newFilterForm(r, nil, owners, paramSeverity, paramOnly, paramOwner, paramVerdict, paramTransport, paramState), Pager: newPager(r, next),
+		Form: newFilterForm(r, m.Vantages, owners, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport, paramState), Pager: newPager(r, next),
 	}
 	for _, v := range m.Vantages {
 		view.Vantages = append(view.Vantages, column{oneLine(v.Name), oneLine(string(v.Trust))})
