@@ -12,6 +12,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"runtime"
@@ -32,6 +33,7 @@ var migrations = []string{schema1}
 // Store is an open history. Many may read; what writes takes its turn.
 type Store struct {
 	path  string
+	file  os.FileInfo // what was at path when it was opened
 	read  *sql.DB
 	write *sql.DB // one connection; nil: read only
 	kept  kept
@@ -50,6 +52,9 @@ const (
 // ErrNewer means that a newer memsweep wrote the file.
 var ErrNewer = errors.New("it was written by a newer memsweep")
 
+// ErrReplaced means that the file is not the one any more that was opened.
+var ErrReplaced = errors.New("it was deleted, or another file was put in its place, while it was open: start again")
+
 // Open opens the history at path. A file that is not one of ours, or that a newer
 // version wrote, is refused and left as it is.
 func Open(ctx context.Context, path string, mode Mode) (*Store, error) {
@@ -63,6 +68,9 @@ func Open(ctx context.Context, path string, mode Mode) (*Store, error) {
 
 func (s *Store) open(ctx context.Context, mode Mode) (err error) {
 	if err := s.place(mode); err != nil {
+		return err
+	}
+	if s.file, err = os.Stat(s.path); err != nil {
 		return err
 	}
 	if mode != ReadOnly && onReadOnlyMedia(s.path) {
@@ -120,6 +128,24 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil
+}
+
+// begin begins a transaction in the file that is at path, and in no other: what is
+// read from one that was replaced is old, and what is written there is lost.
+func (s *Store) begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
+	if err := s.present(); err != nil {
+		return nil, err
+	}
+	return db.BeginTx(ctx, o)
+}
+
+// present says whether the file is where it was when it was opened.
+func (s *Store) present() error {
+	now, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, s.file) {
+		return ErrReplaced
+	}
+	return nil
 }
 
 // identify says of which version the file is; 0: it is empty.

@@ -23,7 +23,7 @@ type writing struct {
 
 // change makes one step of what do does.
 func (s *Store) change(ctx context.Context, do func(*writing) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx, s.write, nil)
 	if err != nil {
 		return err
 	}

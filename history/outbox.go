@@ -28,7 +28,7 @@ func (s *Store) Enqueue(ctx context.Context, target string, limit int, now time.
 }
 
 func (s *Store) enqueue(ctx context.Context, target string, limit int, now time.Time, compose func(string, []Event) ([]byte, error)) (int, error) {
-	tx, err := s.begin(ctx)
+	tx, err := s.beginOutbox(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -68,11 +68,11 @@ func (s *Store) enqueue(ctx context.Context, target string, limit int, now time.
 	return len(events), tx.Commit()
 }
 
-func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
+func (s *Store) beginOutbox(ctx context.Context) (*sql.Tx, error) {
 	if s.write == nil {
 		return nil, errors.New("it was opened to be read only")
 	}
-	return s.write.BeginTx(ctx, nil)
+	return s.begin(ctx, s.write, nil)
 }
 
 // told says which event a target was told last. One that is not known was told
@@ -105,7 +105,7 @@ func (s *Store) Forget(ctx context.Context, keep []string, why string) (forgotte
 }
 
 func (s *Store) forget(ctx context.Context, keep []string, why string) (forgotten []string, messages int, err error) {
-	tx, err := s.begin(ctx)
+	tx, err := s.beginOutbox(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -211,7 +211,7 @@ func (s *Store) Retry(ctx context.Context, message string, now time.Time) error 
 
 // settle changes one message that is not sent.
 func (s *Store) settle(ctx context.Context, message, change string, args ...any) error {
-	tx, err := s.begin(ctx)
+	tx, err := s.beginOutbox(ctx)
 	if err != nil {
 		return fmt.Errorf("message %s: %w", message, err)
 	}

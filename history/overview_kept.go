@@ -40,6 +40,9 @@ func (s *Store) Overview(ctx context.Context) (Overview, error) {
 // (https://sqlite.org/pragma.html#pragma_data_version). It holds for one
 // connection, so there is one for it, which is used for nothing else.
 func (s *Store) version(ctx context.Context) (n int64, err error) {
+	if err := s.present(); err != nil {
+		return 0, err
+	}
 	if s.kept.watch == nil {
 		if s.kept.watch, err = s.read.Conn(context.WithoutCancel(ctx)); err != nil {
 			return 0, err

@@ -62,7 +62,7 @@ func TestNoPageReadsAllOfATable(t *testing.T) {
 	heard := &overheard{path: path, all: map[string][]driver.NamedValue{}}
 	db := sql.OpenDB(heard)
 	defer db.Close()
-	ask(t, &Store{read: db})
+	ask(t, &Store{path: path, file: made.file, read: db})
 	if len(heard.all) < 30 {
 		t.Fatalf("only %d statements were heard", len(heard.all))
 	}

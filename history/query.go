@@ -12,7 +12,7 @@ type reading struct{ *sql.Tx }
 
 // view asks several questions of one state of the file.
 func (s *Store) view(ctx context.Context, subject string, ask func(reading) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.begin(ctx, s.read, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("history %s: %w", subject, err)
 	}

@@ -75,7 +75,7 @@ const maxReadings = 200
 
 // Readings takes them. Everything is read in one transaction.
 func (s *Store) Readings(ctx context.Context, now time.Time) (r Readings, err error) {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.begin(ctx, s.read, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return Readings{}, fmt.Errorf("history %s: read the numbers: %w", s.path, err)
 	}

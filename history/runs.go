@@ -25,7 +25,7 @@ func (s *Store) runTx(ctx context.Context, what string, do func(*sql.Tx) error) 
 	if s.write == nil {
 		return fmt.Errorf("%s: the history is open for reading only", what)
 	}
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx, s.write, nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

@@ -37,6 +37,8 @@ func asProblem(err error) *problem {
 		p = refused(http.StatusBadRequest, "after: "+history.ErrCursor.Error()).(*problem)
 	case errors.Is(err, history.ErrRanges):
 		p = refused(http.StatusBadRequest, "range: "+history.ErrRanges.Error()).(*problem)
+	case errors.Is(err, history.ErrReplaced):
+		p = refused(http.StatusServiceUnavailable, "the file of the history was deleted, or another was put in its place: start this server again").(*problem)
 	case errors.Is(err, context.DeadlineExceeded):
 		p = refused(http.StatusServiceUnavailable, "the history is busy: try again").(*problem)
 	default:

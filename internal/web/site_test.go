@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -115,6 +116,24 @@ func TestTheAPIAnswers(t *testing.T) {
 				t.Errorf("%s: %s\n%s", url, a.Status, body)
 			}
 			t.Logf("%s: %d bytes", url, len(body))
+		}
+	}
+}
+
+// TestAReplacedHistoryIsSaid: nobody is shown an old state for the present one.
+func TestAReplacedHistoryIsSaid(t *testing.T) {
+	t.Parallel()
+	path, store, _ := living(t)
+	at := "http://" + served(t, store, Options{})
+	if a, _ := get(t, at+"/"); a.StatusCode != http.StatusOK {
+		t.Fatal(a.Status)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{"/", "/matrix", "/api/v1/overview", "/api/v1/exposures"} {
+		if a, body := get(t, at+where); a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "tart this server again") {
+			t.Errorf("%s: %s %s", where, a.Status, body)
 		}
 	}
 }
