@@ -33,6 +33,7 @@ type message struct {
 type feed struct {
 	store *history.Store
 	note  func(string, ...any)
+	warm  func(context.Context) // before listeners are told that there is something new: they come and look
 
 	joining sync.Mutex // one at a time, so that last is never newer than what a listener was told
 	mu      sync.Mutex
@@ -43,8 +44,8 @@ type feed struct {
 	closed  bool
 }
 
-func newFeed(store *history.Store, note func(string, ...any)) *feed {
-	return &feed{store: store, note: note, streams: map[chan message]struct{}{}}
+func newFeed(store *history.Store, note func(string, ...any), warm func(context.Context)) *feed {
+	return &feed{store: store, note: note, warm: warm, streams: map[chan message]struct{}{}}
 }
 
 // join adds a listener, and says what is so now. ok is false when there are too
@@ -120,10 +121,21 @@ func (f *feed) ask(ctx context.Context) {
 		if err != nil && !failing {
 			f.note("events: %v", err)
 		}
-		if failing = err != nil; !failing {
-			f.tell(now)
+		if failing = err != nil; failing {
+			continue
 		}
+		if f.news(now) {
+			f.warm(ctx)
+		}
+		f.tell(now)
 	}
+}
+
+// news says whether something was imported, or became known, since the last time.
+func (f *feed) news(now history.Pulse) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.told && f.last.ID() != now.ID()
 }
 
 // tell sends what is new since the last time.

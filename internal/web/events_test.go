@@ -190,7 +190,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 func TestFeedEndsWithItsLastListener(t *testing.T) {
 	t.Parallel()
 	_, store, _ := living(t)
-	f := newFeed(store, t.Logf)
+	f := newFeed(store, t.Logf, func(context.Context) {})
 	one, _, ok, err := f.join(context.Background())
 	if !ok || err != nil {
 		t.Fatal(ok, err)

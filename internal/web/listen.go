@@ -60,6 +60,7 @@ func (s *Site) Listen(ctx context.Context) (net.Listener, error) {
 			return nil, err
 		}
 	}
+	s.warm(ctx)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", s.options.Listen, err)

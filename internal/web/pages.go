@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -32,8 +33,8 @@ type pages struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
-	unasked []history.Unasked // as of the pulse; it takes long to count
-	counted string            // the ID of that pulse
+	known   knowledge
+	counted string // as of what
 }
 
 // look answers one page: what to show it with, or why not. It is told the pulse
@@ -42,7 +43,7 @@ type look func(*http.Request, history.Pulse) (template string, page any, err err
 
 // pages adds the routes of the pages, and of what they load.
 func (s *Site) pages(mux *http.ServeMux) {
-	p := s.look()
+	p := s.shown
 	list := with(filterNames, pageNames)
 	mux.HandleFunc("GET /{$}", p.show("exposures", list, p.open))
 	mux.HandleFunc("GET /changes", p.show("changes", with(list, []string{paramKind, paramSince, paramUntil}), p.changes))
@@ -55,6 +56,16 @@ func (s *Site) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/static/icon.svg", http.StatusFound)
 	})
+}
+
+// warm asks for each page of the navigation once, so that nobody waits for what is
+// counted, parsed or read from the disk at the first time.
+func (s *Site) warm(ctx context.Context) {
+	for _, e := range (frame{}).Entries() {
+		if r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Path, nil); err == nil {
+			s.routes.ServeHTTP(&silent{header: http.Header{}}, r)
+		}
+	}
 }
 
 func (s *Site) look() *pages { return &pages{site: s, store: s.store, now: time.Now} }

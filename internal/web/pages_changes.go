@@ -96,7 +96,7 @@ func (p *pages) changes(r *http.Request, pulse history.Pulse) (string, any, erro
 	if err != nil {
 		return "", nil, err
 	}
-	overview, err := p.store.Overview(r.Context())
+	known, err := p.knowledge(r.Context(), pulse)
 	if err != nil {
 		return "", nil, err
 	}
@@ -105,8 +105,8 @@ func (p *pages) changes(r *http.Request, pulse history.Pulse) (string, any, erro
 		return "", nil, err
 	}
 	c := changesPage{
-		frame: p.frame(r, pulse, "/changes", "What changed"), Empty: len(overview.Vantages) == 0, Running: p.running(pulse.Running),
-		Form: newFilterForm(r, vantagesOf(overview), owners, paramSince, paramUntil, paramKind, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport),
+		frame: p.frame(r, pulse, "/changes", "What changed"), Empty: len(known.Vantages) == 0, Running: p.running(pulse.Running),
+		Form: newFilterForm(r, vantagesOf(known.Overview), owners, paramSince, paramUntil, paramKind, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport),
 		Days: p.days(list), Pager: newPager(r, next), Count: len(list),
 	}
 	return "changes", c, nil

@@ -23,23 +23,49 @@ func patienceWith(s *history.Sweep) time.Duration {
 	return patienceByHand
 }
 
-// warnings say in plain words what must not be taken for granted.
-func (p *pages) warnings(ctx context.Context, pulse history.Pulse, o history.Overview) ([]string, error) {
-	unasked, err := p.notRescanned(ctx, pulse)
-	if err != nil {
-		return nil, err
+// knowledge is what takes long to count.
+type knowledge struct {
+	history.Overview
+	unasked []history.Unasked
+}
+
+// knowledge counts anew only when something was imported or became known, or when
+// a run began or ended: how far one has come is noted each second, and changes
+// nothing of it.
+func (p *pages) knowledge(ctx context.Context, pulse history.Pulse) (knowledge, error) {
+	now := pulse.ID()
+	for _, run := range pulse.Running {
+		now += fmt.Sprint(" ", run.ID)
 	}
-	var list []string
-	for _, v := range o.Vantages {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.counted == now {
+		return p.known, nil
+	}
+	overview, err := p.store.Overview(ctx)
+	if err != nil {
+		return knowledge{}, err
+	}
+	unasked, err := p.store.Unasked(ctx)
+	if err != nil {
+		return knowledge{}, err
+	}
+	p.known, p.counted = knowledge{overview, unasked}, now
+	return p.known, nil
+}
+
+// warnings say in plain words what must not be taken for granted.
+func (p *pages) warnings(k knowledge) (list []string) {
+	for _, v := range k.Vantages {
 		list = append(list, p.vantageWarnings(v)...)
-		for _, u := range unasked {
+		for _, u := range k.unasked {
 			if u.Vantage == v.Vantage.Name {
 				list = append(list, fmt.Sprintf("%s seen from %s %s not rescanned by its newest sweep, the longest since %s: open as far as is known.",
 					plural(u.Count, "exposure"), oneLine(u.Vantage), wasWere(u.Count), p.moment(u.Since).Text))
 			}
 		}
 	}
-	for _, j := range o.Jobs {
+	for _, j := range k.Jobs {
 		if j.Last == nil {
 			continue
 		}
@@ -47,7 +73,7 @@ func (p *pages) warnings(ctx context.Context, pulse history.Pulse, o history.Ove
 			list = append(list, text)
 		}
 	}
-	return list, nil
+	return list
 }
 
 func wasWere(n int) string {
@@ -55,20 +81,6 @@ func wasWere(n int) string {
 		return "was"
 	}
 	return "were"
-}
-
-// notRescanned counts anew only when something was imported.
-func (p *pages) notRescanned(ctx context.Context, pulse history.Pulse) ([]history.Unasked, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.counted == pulse.ID() {
-		return p.unasked, nil
-	}
-	list, err := p.store.Unasked(ctx)
-	if err == nil {
-		p.unasked, p.counted = list, pulse.ID()
-	}
-	return list, err
 }
 
 func (p *pages) vantageWarnings(v history.VantageState) (list []string) {

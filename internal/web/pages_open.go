@@ -89,7 +89,7 @@ func (p *pages) open(r *http.Request, pulse history.Pulse) (string, any, error) 
 	if err != nil {
 		return "", nil, err
 	}
-	overview, err := p.store.Overview(r.Context())
+	known, err := p.knowledge(r.Context(), pulse)
 	if err != nil {
 		return "", nil, err
 	}
@@ -101,12 +101,8 @@ func (p *pages) open(r *http.Request, pulse history.Pulse) (string, any, error) 
 	if err != nil {
 		return "", nil, err
 	}
-	warnings, err := p.warnings(r.Context(), pulse, overview)
-	if err != nil {
-		return "", nil, err
-	}
-	view := p.newOpenPage(r, pulse, overview, list, next, owners)
-	view.Warnings = warnings
+	view := p.newOpenPage(r, pulse, known.Overview, list, next, owners)
+	view.Warnings = p.warnings(known)
 	if len(filter.Ranges) == 1 && filter.Ranges[0].IsSingleIP() {
 		view.Host = hostPath(history.Endpoint{IP: filter.Ranges[0].Addr()})
 	}

@@ -98,7 +98,7 @@ func (p *pages) sweeps(r *http.Request, pulse history.Pulse) (string, any, error
 	if q.wrong != nil {
 		return "", nil, q.wrong
 	}
-	overview, err := p.store.Overview(r.Context())
+	known, err := p.knowledge(r.Context(), pulse)
 	if err != nil {
 		return "", nil, err
 	}
@@ -110,17 +110,13 @@ func (p *pages) sweeps(r *http.Request, pulse history.Pulse) (string, any, error
 	if err != nil {
 		return "", nil, err
 	}
-	warnings, err := p.warnings(r.Context(), pulse, overview)
-	if err != nil {
-		return "", nil, err
-	}
 	s := sweepsPage{
-		frame: p.frame(r, pulse, "/sweeps", "Sweeps"), Warnings: warnings, Running: p.running(pulse.Running),
-		Form: newFilterForm(r, vantagesOf(overview), nil, paramVantage), Pager: newPager(r, next),
-		Empty: len(overview.Vantages) == 0 && len(overview.Jobs) == 0,
+		frame: p.frame(r, pulse, "/sweeps", "Sweeps"), Warnings: p.warnings(known), Running: p.running(pulse.Running),
+		Form: newFilterForm(r, vantagesOf(known.Overview), nil, paramVantage), Pager: newPager(r, next),
+		Empty: len(known.Vantages) == 0 && len(known.Jobs) == 0,
 	}
 	s.Form.Ranges = false
-	s.Form.addJobs(r, overview.Jobs)
+	s.Form.addJobs(r, known.Jobs)
 	for i := range list {
 		s.Sweeps = append(s.Sweeps, p.newSweepLine(&list[i]))
 	}

@@ -64,12 +64,12 @@ func (p *pages) trend(r *http.Request, pulse history.Pulse) (string, any, error)
 	if err != nil {
 		return "", nil, err
 	}
-	overview, err := p.store.Overview(r.Context())
+	known, err := p.knowledge(r.Context(), pulse)
 	if err != nil {
 		return "", nil, err
 	}
 	page := trendPage{
-		frame: p.frame(r, pulse, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
+		frame: p.frame(r, pulse, "/trend", "Trend"), Form: newFilterForm(r, vantagesOf(known.Overview), nil, paramSince, paramUntil, paramVantage), Export: newPager(r, "").Exports,
 	}
 	page.Form.Ranges = false
 	for _, s := range exposure.Severities() {

@@ -45,6 +45,7 @@ type Site struct {
 	options Options
 	door    *door // nil: open
 	feed    *feed
+	shown   *pages
 	exports chan struct{} // a place for each at a time
 	routes  *http.ServeMux
 	outside http.Handler
@@ -57,7 +58,7 @@ const maxExports = 4
 // New makes the handler of all requests.
 func New(store *history.Store, o Options) *Site {
 	s := &Site{store: store, options: o, exports: make(chan struct{}, maxExports), routes: http.NewServeMux()}
-	s.feed = newFeed(store, s.note)
+	s.feed, s.shown = newFeed(store, s.note, s.warm), s.look()
 	if len(o.Token) > 0 {
 		s.door = newDoor(o.Token, time.Now)
 	}
