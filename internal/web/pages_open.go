@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/memsweep/memsweep/exposure"
@@ -12,7 +13,7 @@ import (
 // openPage is what is open now.
 type openPage struct {
 	frame
-	Empty    bool // nothing was ever imported
+	Empty    bool // nothing was ever imported: that is no all-clear
 	Headline string
 	Oldest   *moment // since when the oldest is open
 	Changed  string  // in the 24 hours before the newest sweep
@@ -20,7 +21,8 @@ type openPage struct {
 	Filtered bool   // not everything that is open was asked for
 	FixedToo bool   // what was fixed may be among the rows
 	Caption  string // of the rows
-	Host     string // the path of the page of the one address that was asked for; "": it was not one
+	Host     string // the path of the page of the one address that was asked for; "": it was not one, or it has none
+	Unseen   bool   // the one address that was asked for was never seen to answer
 	Warnings []string
 	Tiles    []tile
 	Form     filterForm
@@ -103,15 +105,25 @@ func (p *pages) open(r *http.Request, pulse history.Pulse) (string, any, error) 
 	}
 	view := p.newOpenPage(r, pulse, known.Overview, list, next, owners)
 	view.Warnings = p.warnings(known)
-	if len(filter.Ranges) == 1 && filter.Ranges[0].IsSingleIP() {
-		view.Host = hostPath(history.Endpoint{IP: filter.Ranges[0].Addr()})
+	err = p.addHost(r, &view, filter.Ranges)
+	return "open", view, err
+}
+
+// addHost leads to the page of a host, when its one address was asked for.
+func (p *pages) addHost(r *http.Request, page *openPage, ranges []netip.Prefix) error {
+	if len(ranges) != 1 || !ranges[0].IsSingleIP() {
+		return nil
 	}
-	return "open", view, nil
+	seen, err := p.store.Count(r.Context(), history.Filter{Ranges: ranges, State: history.Any})
+	if page.Unseen = seen == 0; !page.Unseen {
+		page.Host = hostPath(history.Endpoint{IP: ranges[0].Addr()})
+	}
+	return err
 }
 
 func (p *pages) newOpenPage(r *http.Request, pulse history.Pulse, o history.Overview, list []history.Exposure, next string, owners []string) openPage {
 	page := openPage{
-		frame: p.frame(r, pulse, "/", "Open now"), Empty: len(o.Vantages) == 0 && len(o.Jobs) == 0, Headline: headline(o), Open: o.Open,
+		frame: p.frame(r, pulse, "/", "Open now"), Empty: len(o.Vantages) == 0, Headline: headline(o), Open: o.Open,
 		Oldest: p.maybe(o.Oldest), Changed: countWords(o.Changed), Tiles: tiles(r, o.Severities),
 		Form:  newFilterForm(r, vantagesOf(o), owners, paramSeverity, paramOnly, paramVantage, paramOwner, paramVerdict, paramTransport, paramState),
 		Pager: newPager(r, next), Running: p.running(pulse.Running),

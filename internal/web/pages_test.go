@@ -90,6 +90,51 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestNeverSweptIsNoAllClear: a schedule whose first sweep goes on, or failed, knows
+// nothing yet.
+func TestNeverSweptIsNoAllClear(t *testing.T) {
+	t.Parallel()
+	server, store := serveSite(t, pretend.Size{}, Options{})
+	now := time.Now()
+	run, err := store.BeginRun(t.Context(), "nightly", now, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, wants ...string) {
+		t.Helper()
+		page := text(t, server)
+		for _, want := range append(wants, "Nothing has been swept yet", "nightly") {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: it does not say %q", what, want)
+			}
+		}
+		if strings.Contains(page, "Nothing is open") || strings.Contains(page, "What this means") {
+			t.Errorf("%s: an all-clear: %s", what, page)
+		}
+	}
+	check("running", "Sweeping now")
+	if err := store.EndRun(t.Context(), run.ID, now, history.Failed, "", "it could not"); err != nil {
+		t.Fatal(err)
+	}
+	check("failed", "What is not known", "failed: it could not")
+}
+
+// TestSearchForAnAddress leads to its page when there is one, and says so when it
+// was never seen.
+func TestSearchForAnAddress(t *testing.T) {
+	t.Parallel()
+	server, _ := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{})
+	for address, seen := range map[string]bool{"10.0.0.3": true, "10.0.0.3/32": true, "::ffff:10.0.0.3": true, "192.0.2.1": false, "10.0.0.0/8": false} {
+		page := text(t, server+"/?state=fixed&range="+address)
+		if leads := strings.Contains(page, `<p class="whole"><a href="/host/10.0.0.3">`); leads != seen {
+			t.Errorf("%s: leads to the page of a host: %v", address, leads)
+		}
+		if unseen := strings.Contains(page, "No sweep has ever seen this address answer"); unseen != (address == "192.0.2.1") {
+			t.Errorf("%s: never seen: %v", address, unseen)
+		}
+	}
+}
+
 // TestOneLine: whatever somebody sends is one short line of visible characters.
 func TestOneLine(t *testing.T) {
 	t.Parallel()
