@@ -207,6 +207,26 @@ func TestTrendPaths(t *testing.T) {
 	})
 }
 
+// TestTheNewestIsDrawn: what the last sweep showed is in the picture, and its axis
+// and its words tell two times apart.
+func TestTheNewestIsDrawn(t *testing.T) {
+	t.Parallel()
+	p, at := (&Site{}).look(), time.Date(2026, 3, 1, 3, 10, 0, 0, time.UTC)
+	points := []history.Point{{At: at, Open: map[exposure.Severity]int{exposure.Critical: 1}}, {At: at.Add(20 * time.Second), Open: map[exposure.Severity]int{exposure.Critical: 6}}}
+	c := p.draw(points)
+	if want := "H920.0V14.0H944.0"; !strings.Contains(c.Layers[0].Path, want) {
+		t.Errorf("%s is not in %s", want, c.Layers[0].Path)
+	}
+	for i, tick := range c.Xs[1:] {
+		if tick.Text == c.Xs[i].Text {
+			t.Errorf("two times are both %s", tick.Text)
+		}
+	}
+	if got := trendWords([]trendLine{p.newTrendLine(points[1]), p.newTrendLine(points[0])}); got != "6 open on 2026-03-01 03:10 UTC: 5 more than a moment before." {
+		t.Error(got)
+	}
+}
+
 func TestAge(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{

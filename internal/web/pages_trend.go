@@ -103,13 +103,17 @@ func trendWords(rows []trendLine) string {
 	if len(rows) == 1 {
 		return text + "."
 	}
+	before := "on " + first.At.Text
+	if first.At.Text == last.At.Text {
+		before = "a moment before"
+	}
 	switch difference := last.Sum - first.Sum; {
 	case difference > 0:
-		text += fmt.Sprintf(": %s more than on %s", thousands(difference), first.At.Text)
+		text += fmt.Sprintf(": %s more than %s", thousands(difference), before)
 	case difference < 0:
-		text += fmt.Sprintf(": %s fewer than on %s", thousands(-difference), first.At.Text)
+		text += fmt.Sprintf(": %s fewer than %s", thousands(-difference), before)
 	default:
-		text += ": as many as on " + first.At.Text
+		text += ": as many as " + before
 	}
 	return text + "."
 }
@@ -131,7 +135,10 @@ func (p *pages) draw(points []history.Point) *trendChart {
 	if !to.After(from) {
 		from, to = from.Add(-12*time.Hour), to.Add(12*time.Hour)
 	}
-	x := func(t time.Time) float64 { return c.Left + (c.Right-c.Left)*float64(t.Sub(from))/float64(to.Sub(from)) }
+	const held = 24 // the newest count holds for nobody knows how long, and has room to be seen
+	x := func(t time.Time) float64 {
+		return c.Left + (c.Right-held-c.Left)*float64(t.Sub(from))/float64(to.Sub(from))
+	}
 	c.Xs = dates(from, to, x)
 	below := make([]int, len(points))
 	for _, s := range exposure.Severities() {
@@ -190,7 +197,10 @@ func niceStep(n int) int {
 // dates are some times along the axis.
 func dates(from, to time.Time, x func(time.Time) float64) []tick {
 	layout := "2 Jan 2006"
-	if to.Sub(from) < 4*24*time.Hour {
+	switch span := to.Sub(from); {
+	case span < 5*time.Minute:
+		layout = "15:04:05"
+	case span < 4*24*time.Hour:
 		layout = "2 Jan 15:04"
 	}
 	const n = 5
