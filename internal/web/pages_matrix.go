@@ -79,7 +79,7 @@ func (p *pages) newMatrixLine(row *history.MatrixRow, columns []column) matrixLi
 		if e != nil {
 			c.Known, c.Open, c.badge, c.Text, c.At = true, e.Open, newBadge(e.Severity), does(e.Seen), p.moment(e.Since)
 			if e.Version != nil {
-				c.Version = oneLine(*e.Version)
+				c.Version = said(*e.Version)
 			}
 			if e.Fixed != nil {
 				c.At = p.moment(*e.Fixed)

@@ -62,7 +62,7 @@ func (p *pages) newExposureLine(e *history.Exposure) exposureLine {
 		Since: p.moment(e.Since), Fixed: p.maybe(e.Fixed), Does: does(e.Seen), Owner: oneLine(e.Owner), Mend: mend(e.Seen), Justified: e.Justified,
 	}
 	if e.Version != nil {
-		row.Version = oneLine(*e.Version)
+		row.Version = said(*e.Version)
 	}
 	return row
 }

@@ -149,6 +149,23 @@ func TestOneLine(t *testing.T) {
 	})
 }
 
+// TestServersMakeNoRowHigh: what a server says of itself takes a line or two.
+func TestServersMakeNoRowHigh(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("1.6\n\u202e", 1000)
+	p := (&Site{}).look()
+	for _, v := range exposure.Verdicts() {
+		e := history.Exposure{Seen: life.Seen{Detail: life.Detail{Verdict: v, Version: &long, Product: long, Service: long}}}
+		row := p.newExposureLine(&e)
+		matrix := p.newMatrixLine(&history.MatrixRow{Cells: []*history.Exposure{&e}}, nil)
+		for _, words := range []string{row.Version, row.Does, matrix.Cells[0].Version, matrix.Cells[0].Text} {
+			if n := utf8.RuneCountInString(words); n > 100 {
+				t.Errorf("%s: %d characters: %s", v, n, words)
+			}
+		}
+	}
+}
+
 // TestSlices: what became of the endpoints fills the bar, and adds up to the plan.
 func TestSlices(t *testing.T) {
 	t.Parallel()

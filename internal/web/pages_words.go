@@ -89,16 +89,25 @@ func thousands[N int | uint64](n N) string {
 // maxWords is how many characters of somebody else's text a list shows.
 const maxWords = 160
 
+// maxSaid is how many characters of what a server says of itself a list shows, so
+// that it makes no row high. The page of its host has all of it.
+const maxSaid = 40
+
 // oneLine makes text that may be somebody else's fit to be shown in a list.
-func oneLine(s string) string {
-	if len(s) > 16*maxWords {
-		s = s[:16*maxWords] // more than is shown, however it is escaped
+func oneLine(s string) string { return cut(s, maxWords) }
+
+// said does so with what a server says of itself.
+func said(s string) string { return cut(s, maxSaid) }
+
+func cut(s string, most int) string {
+	if len(s) > 16*most {
+		s = s[:16*most] // more than is shown, however it is escaped
 	}
 	s = exposure.Escape(s)
-	if utf8.RuneCountInString(s) <= maxWords {
+	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
-	return string([]rune(s)[:maxWords-1]) + "…"
+	return string([]rune(s)[:most-1]) + "…"
 }
 
 func lines(list []string, most int) []string {
@@ -128,9 +137,9 @@ func does(s life.Seen) string {
 	case exposure.FullVerdict:
 		words = append(words, "At its connection limit", "credentials not known")
 	case exposure.Impostor:
-		words = append(words, "Speaks memcached, and is "+cmp.Or(oneLine(s.Product), "not stock"), credentials)
+		words = append(words, "Speaks memcached, and is "+cmp.Or(said(s.Product), "not stock"), credentials)
 	case exposure.Unidentified:
-		words = append(words, "Answers, and is "+cmp.Or(oneLine(s.Service), "nothing known"))
+		words = append(words, "Answers, and is "+cmp.Or(said(s.Service), "nothing known"))
 	default:
 		words = append(words, oneLine(string(s.Verdict)))
 	}
