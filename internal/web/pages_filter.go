@@ -191,6 +191,9 @@ type pager struct {
 	Exports     []entry
 }
 
+// documents are the formats that a view can be taken away in.
+var documents = []entry{{"csv", "CSV"}, {"json", "JSON"}, {"markdown", "Markdown"}}
+
 // newPager makes the pager of what the request asks for; next is the cursor of
 // the part that follows.
 func newPager(r *http.Request, next string) pager {
@@ -201,7 +204,7 @@ func newPager(r *http.Request, next string) pager {
 	if next != "" {
 		p.Next = linkWith(r, "after", next)
 	}
-	for _, format := range []entry{{"csv", "CSV"}, {"json", "JSON"}, {"markdown", "Markdown"}} {
+	for _, format := range documents {
 		p.Exports = append(p.Exports, entry{linkWith(r, "format", format.Path, "limit", ""), format.Name})
 	}
 	return p

@@ -83,6 +83,7 @@ type sweepsPage struct {
 	Pager    pager
 	Runs     []runLine
 	MoreRuns string
+	AllRuns  []entry // as documents
 }
 
 // runsShown is how many runs stand beside the sweeps.
@@ -122,6 +123,9 @@ func (p *pages) sweeps(r *http.Request, pulse history.Pulse) (string, any, error
 	}
 	for i := range runs {
 		s.Runs = append(s.Runs, p.newRunLine(&runs[i]))
+	}
+	for _, format := range documents {
+		s.AllRuns = append(s.AllRuns, entry{linkTo("/api/v1/runs", paramJob, job, "format", format.Path), format.Name})
 	}
 	if moreRuns != "" {
 		s.MoreRuns = linkWith(r, paramRunsAfter, moreRuns)

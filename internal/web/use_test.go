@@ -315,6 +315,32 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestLiveAfterARefusal: a page that was not let in to listen, for too many did,
+// comes back.
+func TestLiveAfterARefusal(t *testing.T) {
+	t.Parallel()
+	server, store := serveSite(t, pretend.Size{}, Options{})
+	others := make([]*listener, maxStreams)
+	for i := range others {
+		others[i] = listen(t, server+"/api/v1/events")
+		others[i].next("progress")
+	}
+	ctx, journal := chromium.Open(t)
+	visit(t, ctx, server+"/")
+	until(t, ctx, `performance.getEntriesByName(location.origin + "/api/v1/events").length > 0`)
+	if complaints, _ := journal.Take(); len(complaints) != 1 || !strings.Contains(complaints[0], "503") {
+		t.Errorf("it was not refused: %q", complaints)
+	}
+	for _, l := range others {
+		l.body.Body.Close()
+	}
+	now := time.Now()
+	if _, err := store.BeginRun(t.Context(), "nightly", now, now); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, `document.getElementById("running").textContent.includes("nightly")`)
+}
+
 // TestWithoutScript: everything but the live part works.
 func TestWithoutScript(t *testing.T) {
 	t.Parallel()

@@ -108,6 +108,11 @@
       told = jobs;
     });
     stream.addEventListener("imported", e => { known = e.lastEventId; changed(); });
+    stream.addEventListener("error", () => {
+      if (stream?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      leave(); // it was refused, as when too many listen
+      setTimeout(listen, 10000);
+    });
   };
   const leave = () => { if (stream) stream.close(); stream = undefined; };
   told = [...running.querySelectorAll("b")].map(b => b.textContent).join(", ");
