@@ -2,8 +2,6 @@ package report
 
 import (
 	"bytes"
-	"context"
-	"image/png"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,19 +14,8 @@ import (
 	"github.com/memsweep/memsweep/internal/chromium"
 )
 
-// look is one way to look at a page.
-type look struct {
-	name          string
-	width, height int64
-	scheme        string
-}
-
-var looks = []look{
-	{"desktop-light", 1280, 900, "light"},
-	{"desktop-dark", 1280, 900, "dark"},
-	{"phone-light", 390, 844, "light"},
-	{"phone-dark", 390, 844, "dark"},
-}
+// TestMain shares one browser.
+func TestMain(m *testing.M) { chromium.Main(m) }
 
 // hostileVersions is the whole report, with servers that say what would run,
 // hide or turn around what stands beside it.
@@ -47,8 +34,7 @@ func hostileVersions() fixture {
 	return x
 }
 
-// TestPagesInChromium looks at every page as people do. With -artifacts the
-// screenshots are kept.
+// TestPagesInChromium looks at every page as people do.
 func TestPagesInChromium(t *testing.T) {
 	t.Parallel()
 	ctx, journal := chromium.Open(t)
@@ -64,100 +50,21 @@ func TestPagesInChromium(t *testing.T) {
 			t.Fatal(err)
 		}
 		address := (&url.URL{Scheme: "file", Path: file}).String()
-		for _, l := range looks {
-			lookAt(t, ctx, name+"-"+l.name, address, l)
+		for _, a := range chromium.All {
+			s := chromium.Look(t, ctx, name, address, a)
+			if strings.Contains(s.Title, "owned") || s.Scripts+s.Images > 0 || s.Heads != 1 {
+				t.Errorf("%s: somebody else's words are more than text: %+v", name, s)
+			}
 			complaints, loaded := journal.Take()
 			if len(complaints) > 0 {
-				t.Errorf("%s, %s: the browser complains: %q", name, l.name, complaints)
+				t.Errorf("%s, %s: the browser complains: %q", name, a.Name, complaints)
 			}
 			if len(loaded) != 1 || loaded[0] != address {
-				t.Errorf("%s, %s: the browser loads %q", name, l.name, loaded)
+				t.Errorf("%s, %s: the browser loads %q", name, a.Name, loaded)
 			}
 		}
 	}
 }
-
-// sight is what a look at a page shows.
-type sight struct {
-	Title, Overflow        string
-	Faint, Unlabelled      []string
-	Squeezed               []string
-	Scripts, Images, Heads int
-}
-
-func lookAt(t *testing.T, ctx context.Context, name, address string, l look) {
-	t.Helper()
-	chromium.Call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.width < 500,
-	})
-	chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
-	})
-	chromium.Ask(t, ctx, chromedp.Navigate(address))
-	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true);
-		document.querySelectorAll(".card").forEach(c => c.style.contentVisibility = "visible")`)
-	s := chromium.Evaluate[sight](t, ctx, inspect)
-	chromium.Evaluate[chromedp.Void](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false)`)
-	picture := chromium.Ask(t, ctx, chromedp.FullScreenshot(100))
-	if strings.Contains(s.Title, "owned") || s.Scripts+s.Images > 0 || s.Heads != 1 {
-		t.Errorf("%s: somebody else's words are more than text: %+v", name, s)
-	}
-	if s.Overflow != "" {
-		t.Errorf("%s: wider than the window: %s", name, s.Overflow)
-	}
-	if len(s.Squeezed) > 0 {
-		t.Errorf("%s: a letter a line: %q", name, s.Squeezed)
-	}
-	if len(s.Faint) > 0 {
-		t.Errorf("%s: too little contrast: %q", name, s.Faint)
-	}
-	if len(s.Unlabelled) > 0 {
-		t.Errorf("%s: a screen reader cannot name: %q", name, s.Unlabelled)
-	}
-	if _, err := png.Decode(bytes.NewReader(picture)); err != nil {
-		t.Errorf("%s: screenshot: %v", name, err)
-	}
-	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o600); err != nil {
-		t.Error(err)
-	}
-}
-
-// inspect looks for what makes a page hard to read: text with less contrast
-// than WCAG 2.2 asks for (1.4.3, level AA), more width than the window has or
-// much less, tables and controls without a name.
-const inspect = `(() => {
-  const channels = c => c.match(/[\d.]+/g).map(Number);
-  const luminance = c => {
-    const [r, g, b] = channels(c).slice(0, 3).map(v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = e => {
-    for (; e; e = e.parentElement) {
-      const c = getComputedStyle(e).backgroundColor, parts = channels(c);
-      if (parts.length === 3 || parts[3] === 1) return c;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const faint = new Set(), squeezed = [];
-  for (const e of document.body.querySelectorAll("*")) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
-    const style = getComputedStyle(e), box = e.getBoundingClientRect();
-    if (box.width < 60 && box.height > 4 * box.width) squeezed.push(e.tagName + "." + e.className);
-    const [x, y] = [luminance(style.color), luminance(behind(e))].sort((a, b) => b - a);
-    const size = parseFloat(style.fontSize), large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
-    const ratio = (x + .05) / (y + .05);
-    if (ratio < (large ? 3 : 4.5)) faint.add(e.tagName + "." + e.className + " " + ratio.toFixed(2));
-  }
-  const wide = [...document.body.querySelectorAll("*")].find(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre, .skip"));
-  const unlabelled = [...document.querySelectorAll("table")].filter(e => !e.caption && !e.closest("[aria-label]"))
-    .concat([...document.querySelectorAll("th")].filter(e => !e.scope))
-    .concat([...document.querySelectorAll("input")].filter(e => !e.labels.length))
-    .concat([...document.querySelectorAll("[aria-labelledby]")].filter(e => !document.getElementById(e.getAttribute("aria-labelledby"))));
-  return {
-    title: document.title, scripts: document.scripts.length, images: document.images.length, heads: document.querySelectorAll("h1").length,
-    overflow: wide ? wide.tagName + "." + wide.className : "", faint: [...faint], squeezed, unlabelled: unlabelled.map(e => e.outerHTML.slice(0, 80)),
-  };
-})()`
 
 // TestPageInUse: the filter hides rows and nothing else, a page in print shows
 // everything, and a script that somebody smuggles in does not run.

@@ -17,42 +17,78 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Open starts a headless Chromium, or skips the test where there is none.
-// What goes wrong inside of it, and what it loads, comes back in the journal.
+// Main runs the tests of a package, and ends the browser that they shared.
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared.stop != nil {
+		shared.stop()
+	}
+	os.Exit(code)
+}
+
+// shared is the one browser of a package's tests: to start one takes longer than
+// most of them.
+var shared struct {
+	sync.Mutex
+	browser context.Context // nil: it was not started yet
+	stop    context.CancelFunc
+}
+
+// Open opens a window with a profile of its own, or skips the test where there is
+// no Chromium. The package has Main as its TestMain. What goes wrong inside of the
+// window, and what it loads, comes back in the journal.
 func Open(t *testing.T) (context.Context, *Journal) {
 	t.Helper()
-	var program string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-			break
-		}
-	}
-	if program == "" {
-		if os.Getenv("MEMSWEEP_REQUIRE_CHROMIUM") != "" {
-			t.Fatal("no chromium in PATH, and MEMSWEEP_REQUIRE_CHROMIUM is set")
-		}
-		t.Skip("no chromium in PATH (Debian: apt-get install chromium)")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("no-pings", true), chromedp.Flag("proxy-server", "127.0.0.1:9"), chromedp.Flag("proxy-bypass-list", "127.0.0.1"),
-	)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it refuses to run as root with one
-	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	j := &Journal{}
 	if err := chromedp.Listen(ctx, j.note); err != nil {
-		t.Fatalf("start %s: %v", program, err)
+		t.Fatalf("open a window: %v", err)
 	}
 	Call(t, ctx, network.Enable, network.EnableParams{})
 	Call(t, ctx, log.Enable, cdp.Empty{})
 	Call(t, ctx, runtime.Enable, cdp.Empty{})
 	return ctx, j
+}
+
+// browser starts the shared one, if nobody did yet.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.browser != nil {
+		return shared.browser
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program(t)), chromedp.DisableGPU,
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("no-pings", true), chromedp.Flag("proxy-server", "127.0.0.1:9"), chromedp.Flag("proxy-bypass-list", "127.0.0.1"),
+	)
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // it refuses to run as root with one
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(ctx)
+	shared.stop = func() { cancel(); stop() }
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start a browser: %v", err)
+	}
+	shared.browser = ctx
+	return ctx
+}
+
+// program is where a Chromium is.
+func program(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			return found
+		}
+	}
+	if os.Getenv("MEMSWEEP_REQUIRE_CHROMIUM") != "" {
+		t.Fatal("no chromium in PATH, and MEMSWEEP_REQUIRE_CHROMIUM is set")
+	}
+	t.Skip("no chromium in PATH (Debian: apt-get install chromium)")
+	return ""
 }
 
 // Patience is how long a browser on a busy machine may take for one thing.

@@ -60,7 +60,7 @@ func click(t *testing.T, ctx context.Context, selector string) {
 // host, and back; by the form, through the parts of a list, and to a document.
 func TestWalk(t *testing.T) {
 	t.Parallel()
-	server, _ := serveSite(t, pretend.Size{Exposures: 400, Sweeps: 30}, Options{})
+	server, _ := serveSite(t, pretend.Size{Exposures: 260, Sweeps: 10}, Options{})
 	ctx, journal := chromium.Open(t)
 	visit(t, ctx, server+"/")
 	if n := chromium.Evaluate[int](t, ctx, rows); n != 100 {
@@ -249,8 +249,8 @@ func TestSignIn(t *testing.T) {
 	if got := chromium.Evaluate[string](t, ctx, here); !strings.HasPrefix(got, "/login?next=") || chromium.Evaluate[int](t, ctx, `document.querySelectorAll("nav, table").length`) > 0 {
 		t.Fatalf("it lets in: %s", got)
 	}
-	for _, a := range appearances {
-		lookAt(t, ctx, "login-"+a.name, server+"/login?next=/changes%3Fkind=new", a)
+	for _, a := range chromium.All {
+		lookAt(t, ctx, "login", server+"/login?next=/changes%3Fkind=new", a)
 	}
 	journal.Take()
 	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#token"), "not the token"))
@@ -416,8 +416,8 @@ func TestLongWords(t *testing.T) {
 		if name == "host6" || name == "filtered" {
 			continue
 		}
-		for _, a := range appearances {
-			lookAt(t, ctx, "long-"+name+"-"+a.name, server+path, a)
+		for _, a := range chromium.Two {
+			lookAt(t, ctx, "long-"+name, server+path, a)
 		}
 		complaints, _ := journal.Take()
 		for _, c := range complaints {
