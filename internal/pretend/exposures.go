@@ -21,6 +21,7 @@ type detail struct {
 	verdict   exposure.Verdict
 	severity  int
 	owner     string
+	written   bool
 }
 
 // kinds are what can answer.
@@ -59,7 +60,7 @@ func (w *writer) owner(n int) string {
 
 const owners = 40
 
-// details writes each combination once.
+// details lists each combination.
 func (w *writer) details() error {
 	for v, vantage := range Vantages() {
 		for _, o := range w.kinds() {
@@ -68,17 +69,24 @@ func (w *writer) details() error {
 				return fmt.Errorf("no verdict on %v", o)
 			}
 			for n := range owners {
-				d := detail{o.Transport, o, v, verdict, 5 - index(severity), w.owner(n)}
-				w.rows = append(w.rows, d)
-				if err := w.do(`INSERT INTO detail (id, digest, state, verdict, severity, auth, tls, service, product, version, justified, owner)
-					VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?)`, len(w.rows), fmt.Appendf(nil, "%032d", len(w.rows)), string(o.State), string(verdict), d.severity,
-					string(o.Auth), o.TLS, o.Service, o.Version, d.owner); err != nil {
-					return err
-				}
+				w.rows = append(w.rows, detail{transport: o.Transport, seen: o, vantage: v, verdict: verdict, severity: 5 - index(severity), owner: w.owner(n)})
 			}
 		}
 	}
 	return nil
+}
+
+// needed writes a row of detail, the first time that something has it: a small
+// history has few.
+func (w *writer) needed(id int) error {
+	d := &w.rows[id-1]
+	if d.written {
+		return nil
+	}
+	d.written = true
+	return w.do(`INSERT INTO detail (id, digest, state, verdict, severity, auth, tls, service, product, version, justified, owner)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?)`, id, fmt.Appendf(nil, "%032d", id), string(d.seen.State), string(d.verdict), d.severity,
+		string(d.seen.Auth), d.seen.TLS, d.seen.Service, d.seen.Version, d.owner)
 }
 
 func index(s exposure.Severity) int {
@@ -141,6 +149,9 @@ func (w *writer) exposures() error {
 // exposure writes one with its intervals, its finding and its events.
 func (w *writer) exposure(id, v int, ip netip.Addr, detailID int) error {
 	d := w.rows[detailID-1]
+	if err := w.needed(detailID); err != nil {
+		return err
+	}
 	days := w.size.Sweeps
 	first := w.random.IntN(max(1, days*2/5))
 	if w.random.IntN(3) > 0 {
@@ -222,6 +233,9 @@ func (w *writer) interval(id, v, from, to int, again bool, detailID int, baf *fl
 	for day := from + 1 + w.random.IntN(60); day < w.size.Sweeps; day += 1 + w.random.IntN(60) {
 		kind := []string{"worse", "better", "changed", "changed"}[w.random.IntN(4)]
 		was := (detailID-1+2*owners)%len(w.rows) + 1
+		if err := w.needed(was); err != nil {
+			return err
+		}
 		if err := w.do(event, w.at(v, day), kind, id, w.sweepID(v, day), false, severity, was, detailID, baf, baf); err != nil {
 			return err
 		}
