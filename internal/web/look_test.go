@@ -2,10 +2,15 @@ package web
 
 import (
 	"context"
+	"database/sql"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 
 	"github.com/memsweep/memsweep/history"
 	"github.com/memsweep/memsweep/internal/chromium"
@@ -103,5 +108,78 @@ func lookAt(t *testing.T, ctx context.Context, name, address string, a chromium.
 	s := chromium.Look(t, ctx, name, address, a)
 	if !strings.HasSuffix(s.Title, "memsweep") || s.Scripts != 1 || s.Images > 0 || s.Heads != 1 {
 		t.Errorf("%s: somebody else's words are more than text: %+v", name, s)
+	}
+}
+
+// TestLongWords: text of servers that is long, empty, or not to be seen breaks no
+// page.
+func TestLongWords(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "history.db")
+	if err := pretend.Write(t.Context(), path, pretend.Size{Exposures: 10, Sweeps: 3, Hostile: true}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("W", 10_000)
+	for _, change := range []string{
+		`UPDATE detail SET version = '` + long + `', owner = '` + long + `', product = '` + long + `', service = '` + long + `'`,
+		`UPDATE exposure SET owner = '` + long + `', names = '["` + long + `", "\u202e\u0000\u200b", ""]'`,
+		`UPDATE vantage SET name = '` + long + `' || id`,
+		`UPDATE sweep SET job = '` + long + `', problems = '["` + long + `"]', status = 'incomplete'`,
+		`UPDATE run SET problem = '` + long + `', outcome = 'failed', job = id || '` + long + `'`,
+	} {
+		if _, err := db.Exec(change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	store, err := history.Open(t.Context(), path, history.Existing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	server := serveStore(t, store, Options{})
+	ctx, journal := chromium.Open(t)
+	for name, path := range everyPage(t, store) {
+		if name == "host6" || name == "filtered" {
+			continue
+		}
+		for _, a := range chromium.Two {
+			lookAt(t, ctx, "long-"+name, server+path, a)
+		}
+		complaints, _ := journal.Take()
+		for _, c := range complaints {
+			if !strings.Contains(c, "400") {
+				t.Errorf("%s: the browser complains: %q", name, c)
+			}
+		}
+	}
+}
+
+// TestPrint keeps what the pages are on paper.
+func TestPrint(t *testing.T) {
+	t.Parallel()
+	server, store := serveSite(t, pretend.Size{Exposures: 60, Sweeps: 20}, Options{})
+	ctx, _ := chromium.Open(t)
+	for name, path := range everyPage(t, store) {
+		if name == "host6" {
+			continue
+		}
+		visit(t, ctx, server+path)
+		pdf := chromium.Ask(t, ctx, chromedp.PrintToPDF())
+		if !strings.HasPrefix(string(pdf), "%PDF-") {
+			t.Errorf("%s does not print", name)
+		}
+		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".pdf"), pdf, 0o600); err != nil {
+			t.Error(err)
+		}
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		if shown := chromium.Evaluate[int](t, ctx, `[...document.querySelectorAll("nav, .filter, .search, .copy, .pager")].filter(e => e.checkVisibility() && e.getClientRects().length && !e.closest(".tiles")).length`); shown > 0 {
+			t.Errorf("%s: %d controls on paper", name, shown)
+		}
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	}
 }

@@ -3,18 +3,14 @@ package web
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -279,96 +275,6 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// TestLive: a run that begins, goes on and ends shows in a page that is open.
-func TestLive(t *testing.T) {
-	t.Parallel()
-	server, store := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{})
-	ctx, journal := chromium.Open(t)
-	visit(t, ctx, server+"/")
-	if chromium.Evaluate[bool](t, ctx, `!document.getElementById("running").hidden`) {
-		t.Fatal("something is running already")
-	}
-	now := time.Now()
-	run, err := store.BeginRun(t.Context(), `<b>"evil" job`, now, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	until(t, ctx, `!document.getElementById("running").hidden`)
-	if err := store.NoteProgress(t.Context(), run.ID, "s1", history.Progress{At: now, Done: .42, Pass: 1, Tries: 2, Answered: 7, Rate: 1234, Left: 60}); err != nil {
-		t.Fatal(err)
-	}
-	until(t, ctx, `document.getElementById("running").textContent.includes("42%, pass 1 of 2, 7 answered, 1,234 packets a second, 60 seconds left")`)
-	if words := chromium.Evaluate[string](t, ctx, `document.querySelector("#running b").textContent`); words != `<b>"evil" job` {
-		t.Errorf("it says %q", words)
-	}
-	visit(t, ctx, server+"/")
-	if err := store.EndRun(t.Context(), run.ID, now, history.Failed, "", "it could not"); err != nil {
-		t.Fatal(err)
-	}
-	until(t, ctx, `document.getElementById("running").hidden && document.getElementById("news").textContent !== ""`)
-	click(t, ctx, "#news a")
-	if text := chromium.Evaluate[string](t, ctx, `document.querySelector(".alarm").textContent`); !strings.Contains(text, "failed: it could not") {
-		t.Errorf("the page does not say that it failed: %s", text)
-	}
-	if complaints, _ := journal.Take(); len(complaints) > 0 {
-		t.Errorf("the browser complains: %q", complaints)
-	}
-}
-
-// TestLiveAfterARefusal: a page that was not let in to listen, for too many did,
-// comes back.
-func TestLiveAfterARefusal(t *testing.T) {
-	t.Parallel()
-	server, store := serveSite(t, pretend.Size{}, Options{})
-	others := make([]*listener, maxStreams)
-	for i := range others {
-		others[i] = listen(t, server+"/api/v1/events")
-		others[i].next("progress")
-	}
-	ctx, journal := chromium.Open(t)
-	visit(t, ctx, server+"/")
-	until(t, ctx, `performance.getEntriesByName(location.origin + "/api/v1/events").length > 0`)
-	if complaints, _ := journal.Take(); len(complaints) != 1 || !strings.Contains(complaints[0], "503") {
-		t.Errorf("it was not refused: %q", complaints)
-	}
-	for _, l := range others {
-		l.body.Body.Close()
-	}
-	now := time.Now()
-	if _, err := store.BeginRun(t.Context(), "nightly", now, now); err != nil {
-		t.Fatal(err)
-	}
-	until(t, ctx, `document.getElementById("running").textContent.includes("nightly")`)
-}
-
-// TestWithoutScript: everything but the live part works.
-func TestWithoutScript(t *testing.T) {
-	t.Parallel()
-	server, store := serveSite(t, pretend.Size{Exposures: 10, Sweeps: 3}, Options{})
-	now := time.Now()
-	run, err := store.BeginRun(t.Context(), "nightly", now, now)
-	if err == nil {
-		err = store.NoteProgress(t.Context(), run.ID, "s1", history.Progress{At: now, Done: .5, Pass: 1, Tries: 1})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, _ := chromium.Open(t)
-	chromium.Call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	visit(t, ctx, server+"/sweeps")
-	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS(".filter summary")))
-	chromium.Ask(t, ctx, chromedp.SetValue(chromedp.CSS("#f-vantage"), "internet"))
-	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS(".filter button")))
-	time.Sleep(time.Second)
-	chromium.Call(t, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
-	if got := chromium.Evaluate[string](t, ctx, here); got != "/sweeps?vantage=internet&job=" {
-		t.Errorf("the form leads to %s", got)
-	}
-	if text := chromium.Evaluate[string](t, ctx, `document.getElementById("running").innerText`); !strings.Contains(text, "50%, pass 1 of 1") {
-		t.Errorf("it does not say what is running: %q", text)
-	}
-}
-
 // TestCopy: the button copies the lines as they are.
 func TestCopy(t *testing.T) {
 	t.Parallel()
@@ -378,77 +284,4 @@ func TestCopy(t *testing.T) {
 	chromium.Evaluate[chromedp.Void](t, ctx, `navigator.clipboard.writeText = async text => { window.copied = text; }`)
 	chromium.Ask(t, ctx, chromedp.Click(chromedp.CSS("figure.lines .copy")))
 	until(t, ctx, `window.copied !== undefined && window.copied === document.querySelector("figure.lines code").textContent && window.copied !== ""`)
-}
-
-// TestLongWords: text of servers that is long, empty, or not to be seen breaks no
-// page.
-func TestLongWords(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "history.db")
-	if err := pretend.Write(t.Context(), path, pretend.Size{Exposures: 10, Sweeps: 3, Hostile: true}); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := strings.Repeat("W", 10_000)
-	for _, change := range []string{
-		`UPDATE detail SET version = '` + long + `', owner = '` + long + `', product = '` + long + `', service = '` + long + `'`,
-		`UPDATE exposure SET owner = '` + long + `', names = '["` + long + `", "\u202e\u0000\u200b", ""]'`,
-		`UPDATE vantage SET name = '` + long + `' || id`,
-		`UPDATE sweep SET job = '` + long + `', problems = '["` + long + `"]', status = 'incomplete'`,
-		`UPDATE run SET problem = '` + long + `', outcome = 'failed', job = id || '` + long + `'`,
-	} {
-		if _, err := db.Exec(change); err != nil {
-			t.Fatal(err)
-		}
-	}
-	db.Close()
-	store, err := history.Open(t.Context(), path, history.Existing)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	server := serveStore(t, store, Options{})
-	ctx, journal := chromium.Open(t)
-	for name, path := range everyPage(t, store) {
-		if name == "host6" || name == "filtered" {
-			continue
-		}
-		for _, a := range chromium.Two {
-			lookAt(t, ctx, "long-"+name, server+path, a)
-		}
-		complaints, _ := journal.Take()
-		for _, c := range complaints {
-			if !strings.Contains(c, "400") {
-				t.Errorf("%s: the browser complains: %q", name, c)
-			}
-		}
-	}
-}
-
-// TestPrint keeps what the pages are on paper.
-func TestPrint(t *testing.T) {
-	t.Parallel()
-	server, store := serveSite(t, pretend.Size{Exposures: 60, Sweeps: 20}, Options{})
-	ctx, _ := chromium.Open(t)
-	for name, path := range everyPage(t, store) {
-		if name == "host6" {
-			continue
-		}
-		visit(t, ctx, server+path)
-		pdf := chromium.Ask(t, ctx, chromedp.PrintToPDF())
-		if !strings.HasPrefix(string(pdf), "%PDF-") {
-			t.Errorf("%s does not print", name)
-		}
-		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".pdf"), pdf, 0o600); err != nil {
-			t.Error(err)
-		}
-		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		if shown := chromium.Evaluate[int](t, ctx, `[...document.querySelectorAll("nav, .filter, .search, .copy, .pager")].filter(e => e.checkVisibility() && e.getClientRects().length && !e.closest(".tiles")).length`); shown > 0 {
-			t.Errorf("%s: %d controls on paper", name, shown)
-		}
-		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
-	}
 }
