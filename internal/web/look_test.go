@@ -182,4 +182,16 @@ func TestPrint(t *testing.T) {
 		}
 		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	}
+	const paper = `[...document.querySelectorAll(".paper")].filter(e => e.checkVisibility()).map(e => e.textContent).join(" ")`
+	for path, want := range map[string]string{
+		"/": "", "/?severity=high&vantage=internet": "Filtered: Severity: high or worse; Seen from: internet (untrusted).", "/changes?limit=5": "This is a part of the list: there is more of it.",
+	} {
+		visit(t, ctx, server+path)
+		onScreen := chromium.Evaluate[string](t, ctx, paper)
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		if got := chromium.Evaluate[string](t, ctx, paper); got != want || onScreen != "" {
+			t.Errorf("%s: on paper it says %q of what it leaves out, on the screen %q", path, got, onScreen)
+		}
+		chromium.Call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	}
 }

@@ -129,7 +129,7 @@ func (p *pages) newOpenPage(r *http.Request, pulse history.Pulse, o history.Over
 		Pager: newPager(r, next), Running: p.running(pulse.Running),
 	}
 	page.Filtered, page.FixedToo = len(page.Form.Active) > 0 || r.URL.Query().Get("after") != "", r.URL.Query().Get(paramState) != "" && r.URL.Query().Get(paramState) != string(history.OnlyOpen)
-	page.Caption = "What is open, worst first, then by how long"
+	page.Caption = "What is open: worst first, then what amplifies most, then by how long"
 	if page.FixedToo {
 		page.Caption = "What was picked, worst first"
 	}
