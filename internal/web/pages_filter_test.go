@@ -68,3 +68,20 @@ func TestTheMatrixOfOneVantage(t *testing.T) {
 		t.Error("a vantage that there is not is taken for any")
 	}
 }
+
+// TestALongNameCanBeAskedFor: whatever the history takes as the name of a vantage
+// is one that pages can be filtered by.
+func TestALongNameCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	_, store, db := living(t)
+	name := strings.Repeat("ü", 250)
+	if _, err := db.Exec("UPDATE vantage SET name = ? WHERE id = 1", name); err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + served(t, store, Options{})
+	for _, path := range []string{"/", "/changes", "/matrix", "/trend", "/sweeps"} {
+		if a, _ := get(t, at+path+"?vantage="+url.QueryEscape(name)); a.StatusCode != 200 {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+}

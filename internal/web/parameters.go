@@ -19,8 +19,9 @@ import (
 // The parameters of a request, read the same way for the pages and for the API.
 // An empty one is none: that is how a form sends what was not filled in.
 
-// maxParameter bounds one of them, in bytes; ranges may be as long as the address.
-const maxParameter = 256
+// maxParameter bounds one of them, in bytes: the name of a vantage may be so long.
+// Ranges may be as long as the address.
+const maxParameter = 500
 
 // parameters reads them, and keeps what was wrong first.
 type parameters struct {
