@@ -4,6 +4,8 @@ package metrics
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"runtime"
 	"slices"
@@ -142,17 +144,24 @@ func (s samples) counter(d *prometheus.Desc, value float64, labels ...string) {
 func (s samples) send(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels []string) {
 	labels = slices.Clone(labels) // they are the caller's
 	for i, l := range labels {
-		l = strings.ToValidUTF8(l, "\uFFFD")
-		if len(l) > maxLabel {
-			l = strings.ToValidUTF8(l[:maxLabel], "") + "…"
-		}
-		labels[i] = l
+		labels[i] = label(l)
 	}
 	m, err := prometheus.NewConstMetric(d, kind, value, labels...)
 	if err != nil {
 		m = prometheus.NewInvalidMetric(d, err)
 	}
 	s.out <- m
+}
+
+// label is a name, cut when it is long, and then still another one than any other:
+// two samples of the same labels are none.
+func label(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if len(name) <= maxLabel {
+		return name
+	}
+	digest := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s…%x", strings.ToValidUTF8(name[:maxLabel], ""), digest[:4])
 }
 
 // moment gives a time as Prometheus has it; without one there is no sample.

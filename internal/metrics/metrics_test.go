@@ -307,6 +307,30 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestLongNames: those that begin alike are told apart, and none is left out.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore(t)
+	long := strings.Repeat("ü", 240)
+	for i, name := range []string{long + " east", long + " west"} {
+		at := time.Now().Add(-time.Hour)
+		sweep{fmt.Sprint("s", i), name, "", at, exposure.Complete, exposure.Outcomes{Answered: 1}, []exposure.Observation{plain}}.into(t, store)
+	}
+	got, _ := scrape(t, serve(t, store, metrics.Options{}))
+	open, names := 0.0, map[string]bool{}
+	for _, m := range got["memsweep_open_exposures"].GetMetric() {
+		open += m.GetGauge().GetValue()
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "vantage" {
+				names[l.GetValue()] = true
+			}
+		}
+	}
+	if open != 2 || len(names) != 2 {
+		t.Errorf("%v open, seen from %d vantages: %v", open, len(names), names)
+	}
+}
+
 func TestEmptyHistory(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t)
