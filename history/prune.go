@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,13 +11,17 @@ import (
 // Pruned counts what was forgotten.
 type Pruned struct {
 	Sweeps, Observations, Exposures, Events, Runs, Messages int64
+
+	Untold int64     // events from before that are still to be told
+	Held   time.Time // the first of them: nothing from then on was forgotten; zero: there are none
 }
 
 // Prune forgets sweeps, observations, events, runs and messages from before a
 // time, and exposures that were fixed before it. An exposure that is open is
 // never dropped, nor when it was first seen. Reports of sweeps from before that
 // time are refused from then on. Runs that go on and messages that are still to
-// be sent stay.
+// be sent stay; and what a target was not told yet is not forgotten, nor anything
+// later.
 func (s *Store) Prune(ctx context.Context, before time.Time) (done Pruned, err error) {
 	if s.write == nil {
 		return done, fmt.Errorf("history prune: %s was opened to be read only", s.path)
@@ -31,6 +36,13 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (done Pruned, err e
 }
 
 func (w *writing) prune(before int64) (done Pruned, err error) {
+	var held sql.NullInt64
+	if err := w.ask("SELECT count(*), min(at) FROM event WHERE id > (SELECT min(event) FROM told) AND at < ?", []any{before}, &done.Untold, &held); err != nil {
+		return done, err
+	}
+	if held.Valid {
+		before, done.Held = held.Int64, moment(held.Int64)
+	}
 	horizon, err := w.horizon()
 	if err != nil || before <= horizon {
 		return done, err // it was pruned further already

@@ -86,3 +86,46 @@ func TestPruneForgetsNoOpenExposure(t *testing.T) {
 		}
 	})
 }
+
+// TestPruneKeepsWhatIsStillToBeTold: while a target has not been told of an event,
+// nothing from its time on is forgotten.
+func TestPruneKeepsWhatIsStillToBeTold(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s, path := newStore(t)
+	tell := func(limit int) (n int) {
+		t.Helper()
+		n, err := s.Enqueue(ctx, "soc", limit, day(9), listIDs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	take(t, s, swept{id: "s0", vantage: "inet", at: day(0), plan: planOf(29), tcp: map[int]what{1: {state: exposure.Open}}})
+	tell(1) // it begins here
+	take(t, s, swept{id: "s1", vantage: "inet", at: day(1), plan: planOf(29), tcp: map[int]what{2: {state: exposure.Open}}})
+	if err := s.NoteMissed(ctx, "nightly", day(2), "nothing ran"); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.Prune(ctx, day(8))
+	if err != nil || done.Sweeps != 1 || done.Untold != 3 || !done.Held.Equal(day(1)) {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	clean(t, s)
+	if n := tell(2); n != 2 { // 2 is new, and 1 is fixed
+		t.Fatalf("%d events are told", n)
+	}
+	if done, err = s.Prune(ctx, day(8)); err != nil || done.Sweeps != 1 || done.Exposures != 1 || done.Untold != 1 || !done.Held.Equal(day(2)) {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if n := tell(9); n != 1 {
+		t.Fatalf("%d events are told", n)
+	}
+	if done, err = s.Prune(ctx, day(8)); err != nil || done.Runs != 1 || done.Untold != 0 || !done.Held.IsZero() {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	clean(t, s)
+	if n := query(t, path, "SELECT count(*) FROM outbox"); n[0] != "2" {
+		t.Errorf("%s messages", n)
+	}
+}

@@ -57,6 +57,9 @@ func prune(c *cli.Context) error {
 		}
 		_, err = fmt.Fprintf(c.App.Writer, "before %s, %s: %d sweeps with %d observations, %d fixed exposures, %d events, %d runs, %d messages\n",
 			digest.Local(before), verb, p.Sweeps, p.Observations, p.Exposures, p.Events, p.Runs, p.Messages)
+		if p.Untold > 0 {
+			say(c.App.ErrWriter, "nothing from %s on: %d events since then are still to be told, which `memsweep run` does", digest.Local(p.Held), p.Untold)
+		}
 		return written(err)
 	})
 }

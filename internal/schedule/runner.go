@@ -302,6 +302,9 @@ func (r *Runner) prune(ctx context.Context, now time.Time) {
 			r.Log.Error("nothing was pruned", "error", err)
 			return
 		}
+		if forgotten.Untold > 0 {
+			r.Log.Warn("what is still to be told is not forgotten, nor anything later", "events", forgotten.Untold, "since", forgotten.Held.Format(time.DateOnly))
+		}
 		r.Log.Log(ctx, slog.LevelInfo, "pruned", "before", before.Format(time.DateOnly), "sweeps", forgotten.Sweeps, "observations", forgotten.Observations, "exposures", forgotten.Exposures)
 	}()
 }
