@@ -37,6 +37,8 @@ type Store struct {
 	read  *sql.DB
 	write *sql.DB // one connection; nil: read only
 	kept  kept
+
+	teller string // see Telling
 }
 
 // Mode says what Open may do.

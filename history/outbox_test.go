@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -223,5 +224,62 @@ func TestTargetsGetTheirMessagesInOrder(t *testing.T) {
 	}
 	if _, _, err := s.Messages(ctx, "", history.Page{After: "7"}); !errors.Is(err, history.ErrCursor) {
 		t.Fatal(err)
+	}
+}
+
+// TestConfigurationsForgetTheirOwn: of two configurations that use one history,
+// each takes leave of its own targets; one whose file is gone has none.
+func TestConfigurationsForgetTheirOwn(t *testing.T) {
+	t.Parallel()
+	ctx, s := context.Background(), outboxStore(t)
+	folder := t.TempDir()
+	a, b := filepath.Join(folder, "a.yaml"), filepath.Join(folder, "b.yaml")
+	for _, path := range []string{a, b} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func(configuration string, targets ...string) []string {
+		t.Helper()
+		s.Telling(configuration)
+		forgotten, _, err := s.Forget(ctx, targets, "gone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range targets {
+			if _, known, err := s.Pending(ctx, name, 1); err != nil {
+				t.Fatal(err)
+			} else if !known {
+				if _, err := s.Enqueue(ctx, name, 1, epoch, listIDs); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return forgotten
+	}
+	begin(a, "soc", "chat")
+	happen(t, s, 1)
+	for i, x := range []struct {
+		configuration string
+		targets, want []string
+	}{
+		{b, nil, nil}, // it tells nobody, and takes nobody away
+		{b, []string{"chat", "post"}, nil},
+		{a, []string{"soc"}, nil}, // b has chat
+		{b, []string{"post"}, []string{"chat"}},
+		{a, []string{"soc"}, nil},
+	} {
+		if got := begin(x.configuration, x.targets...); !slices.Equal(got, x.want) {
+			t.Errorf("%d: %q are forgotten, want %q", i, got, x.want)
+		}
+	}
+	if events, known, err := s.Pending(ctx, "soc", 10); err != nil || !known || len(events) != 1 {
+		t.Errorf("of soc %d events wait, known %v, %v", len(events), known, err)
+	}
+	if err := os.Rename(a, a+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if got := begin(b, "post"); !slices.Equal(got, []string{"soc"}) {
+		t.Errorf("a is gone, and %q are forgotten", got)
 	}
 }

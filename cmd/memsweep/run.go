@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -72,6 +73,11 @@ func runJobs(c *cli.Context) error {
 		return usage(err)
 	}
 	defer store.Close() // what was written stays
+	path, err := filepath.Abs(config.Path)
+	if err != nil {
+		return usagef("run: %w", err)
+	}
+	store.Telling(path)
 	program, err := os.Executable()
 	if err != nil {
 		return usagef("run: %w", err)
