@@ -64,8 +64,8 @@ func TestKilledWhileImporting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a while")
 	}
-	rounds := 15
-	if os.Getenv("LAB_FULL") != "" {
+	rounds := 8
+	if long() {
 		rounds = 300
 	}
 	folder := t.TempDir()
