@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -61,6 +62,19 @@ func (s *Store) Sweep(ctx context.Context, scan string) (sweep Sweep, err error)
 		return nil
 	})
 	return sweep, err
+}
+
+// Horizon is the time from before which everything was pruned but what is open;
+// zero: nothing was.
+func (s *Store) Horizon(ctx context.Context) (at time.Time, err error) {
+	err = s.view(ctx, "horizon", func(tx reading) error {
+		us, err := (&writing{Tx: tx.Tx, ctx: ctx}).horizon()
+		if us > 0 {
+			at = moment(us)
+		}
+		return err
+	})
+	return at, err
 }
 
 // sweepRow is a row of sweep.

@@ -25,7 +25,8 @@ func historyChangesCommand() *cli.Command {
 
 Each change is listed with the sweep that saw it; what is still open as before, and
 what was not rescanned, is counted, and listed with --all. The exit code is 3 when
-a vantage was not swept in that time, or its last sweep did not finish.`,
+a vantage was not swept in that time, its last sweep did not finish, or what it
+showed was pruned. A change is of the time when the sweep that saw it started.`,
 		Flags: slices.Concat([]cli.Flag{
 			historyFlag(),
 			&cli.StringFlag{Name: "since", Value: "24h", Category: pickCategory, Usage: "after `TIME`"},
@@ -171,10 +172,17 @@ func (w *changing) differences() iter.Seq2[history.Difference, error] {
 
 // gaps say of which vantage it is not known what changed.
 func (w *changing) gaps(o history.Overview) (list []string, err error) {
+	horizon, err := w.store.Horizon(w.cli.Context)
+	if err != nil {
+		return nil, err
+	}
+	if horizon.After(w.Since) {
+		list = append(list, "What happened before "+digest.Clock(horizon)+" was pruned: what changed until then is not known any more.")
+	}
 	for _, v := range o.Vantages {
 		name := v.Vantage.Name
-		if v.Last == nil || w.Of.Vantage != "" && name != w.Of.Vantage {
-			continue
+		if v.Last == nil && v.Open == 0 || w.Of.Vantage != "" && name != w.Of.Vantage {
+			continue // nobody sweeps from there any more
 		}
 		sweeps := digest.All(func(p history.Page) ([]history.Sweep, string, error) {
 			return w.store.Sweeps(w.cli.Context, name, "", p)

@@ -122,7 +122,7 @@ func unfinished(vantage string, o history.Overview) (list []string) {
 		switch {
 		case v.Last == nil:
 		case v.Complete == nil:
-			list = append(list, "No sweep from "+v.Vantage.Name+" was ever complete.")
+			list = append(list, "No sweep from "+v.Vantage.Name+" is known to be complete.")
 		case v.Last.Status != exposure.Complete:
 			list = append(list, "The last sweep from "+v.Vantage.Name+" ("+Clock(v.Last.Started)+") is "+string(v.Last.Status)+"; the last complete one is of "+Clock(v.Complete.Started)+".")
 		}
@@ -133,12 +133,17 @@ func unfinished(vantage string, o history.Overview) (list []string) {
 // vantageFacts say up to when what each vantage knows is good.
 func vantageFacts(vantage string, o history.Overview) (list []report.Fact) {
 	for _, v := range vantagesOf(vantage, o) {
-		if v.Last != nil {
-			list = append(list, report.Fact{
-				Name:  "From " + v.Vantage.Name + " (" + string(v.Vantage.Trust) + ")",
-				Value: count(v.Open, "open exposure") + ", last sweep " + Clock(v.Last.Started) + ", " + string(v.Last.Status),
-			})
+		if v.Last == nil && v.Open == 0 {
+			continue // nobody sweeps from there any more
 		}
+		last := "and all its sweeps were pruned"
+		if v.Last != nil {
+			last = "last sweep " + Clock(v.Last.Started) + ", " + string(v.Last.Status)
+		}
+		list = append(list, report.Fact{
+			Name:  "From " + v.Vantage.Name + " (" + string(v.Vantage.Trust) + ")",
+			Value: count(v.Open, "open exposure") + ", " + last,
+		})
 	}
 	return list
 }
