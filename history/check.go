@@ -194,10 +194,6 @@ func lifeText(l *life.Life) string {
 		}
 		return *f
 	}
-	fixed := int64(0)
-	if !l.Fixed.IsZero() {
-		fixed = micros(l.Fixed)
-	}
-	return fmt.Sprintf("%d–%d asked %d since %d fixed %d misses %d as %x×%g, told %x×%g", micros(l.First), micros(l.Last), micros(l.Asked), micros(l.Since), fixed, l.Misses,
+	return fmt.Sprintf("%d–%d until %d asked %d since %d fixed %d misses %d as %x×%g, told %x×%g", micros(l.First), micros(l.Last), microsOrZero(l.Until), micros(l.Asked), micros(l.Since), microsOrZero(l.Fixed), l.Misses,
 		detailDigest(l.Seen.Detail)[:4], baf(l.Seen.BAF), detailDigest(l.Told.Detail)[:4], baf(l.Told.BAF))
 }

@@ -19,6 +19,21 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 // moment is the reverse of micros.
 func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
+// microsOrZero and momentOrZero are the same where 0 stands for none.
+func microsOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return micros(t)
+}
+
+func momentOrZero(us int64) (t time.Time) {
+	if us != 0 {
+		t = moment(us)
+	}
+	return t
+}
+
 func momentOrNil(us sql.NullInt64) *time.Time {
 	if !us.Valid {
 		return nil

@@ -249,6 +249,8 @@ func notRescanned(e Exposure, last *sweepRow, fate func(Endpoint) exposure.State
 			return word + " once; over UDP two complete sweeps in a row are wanted"
 		case state != exposure.Closed:
 			return word + " once; without a refusal two complete sweeps in a row are wanted"
+		default:
+			return word + ", but a sweep that had not ended yet saw it: which asked last is not known"
 		}
 	case exposure.NotScanned:
 		return "not scanned: the sweep did not finish (" + string(last.Status) + ")"

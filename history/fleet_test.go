@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -61,6 +62,7 @@ type swept struct {
 	id      string
 	vantage string
 	at      time.Time
+	lasts   time.Duration // 0: a minute
 	plan    scanner.Plan
 	status  exposure.Status
 	cut     bool             // there is no summary
@@ -174,7 +176,7 @@ func (s swept) into(w report.Writer) error {
 	if s.cut {
 		return nil
 	}
-	end := report.Summary{Status: s.status, Finished: s.at.Add(time.Minute), Coverage: exposure.Coverage{
+	end := report.Summary{Status: s.status, Finished: s.at.Add(cmp.Or(s.lasts, time.Minute)), Coverage: exposure.Coverage{
 		Probes: outcomes, Fates: fates, Addresses: set.Len(), PacketsSent: 3,
 	}}
 	if end.Status == "" {

@@ -18,6 +18,8 @@ type folding struct {
 	lives   []*folded
 	byID    map[int64]*folded
 	sweeps  []foldedSweep // in order
+
+	replaced int64 // when the report ended that is replaced
 }
 
 // folded is an exposure on the way.
@@ -40,6 +42,7 @@ type foldedSweep struct {
 	id      int64
 	scan    string
 	started int64
+	ended   int64
 }
 
 // everyLife begins to fold all exposures of a vantage.
@@ -83,9 +86,9 @@ func (f *folding) begin() error {
 			x.life, x.without, x.intervals = b.Life, b.Life, b.Intervals
 		}
 	}
-	return f.w.rows("SELECT id, scan, started FROM sweep WHERE vantage = ? ORDER BY started, scan", []any{f.vantage}, func(rows *sql.Rows) error {
+	return f.w.rows("SELECT id, scan, started, "+endedBy+" FROM sweep WHERE vantage = ? ORDER BY started, scan", []any{f.vantage}, func(rows *sql.Rows) error {
 		var s foldedSweep
-		err := rows.Scan(&s.id, &s.scan, &s.started)
+		err := rows.Scan(&s.id, &s.scan, &s.started, &s.ended)
 		f.sweeps = append(f.sweeps, s)
 		return err
 	})
@@ -167,7 +170,7 @@ func (f *folding) fact(s *foldedSweep, x *folded, o observed, saw bool, wasMisse
 		return &fact, nil
 	}
 	seen, err := f.w.details.seen(o.detail, o.baf)
-	fact.Seen = &seen
+	fact.Seen, fact.Until = &seen, momentOrZero(s.ended)
 	return &fact, err
 }
 
@@ -203,6 +206,7 @@ func (f *folding) step(s *foldedSweep, before func(*folded) (observed, bool), di
 				if fact, err = f.fact(s, x, o, true, nil); err != nil {
 					return err
 				}
+				fact.Until = momentOrZero(f.replaced)
 			}
 			fallthrough
 		case diverged:

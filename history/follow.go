@@ -67,7 +67,7 @@ func (n *newcomer) see(out *output, s *sighting) error {
 		x.baf = s.baf
 		return nil
 	}
-	event, err := n.step(x, known, life.Fact{At: moment(n.started)}, detail, s.baf)
+	event, err := n.step(x, known, life.Fact{At: moment(n.started), Until: momentOrZero(n.ended)}, detail, s.baf)
 	if err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (n *newcomer) miss(out *output) error {
 	}
 	wasMissed := missed(n.fates.asked, spots)
 	for _, at := range spots {
+		x := &n.rows[n.at[at]]
 		was, refused := wasMissed(at)
-		if !was {
+		if !was || n.started < x.until { // see life.Step
 			continue
 		}
-		x := &n.rows[n.at[at]]
 		event, err := n.step(x, true, life.Fact{At: moment(n.started), Refused: refused}, 0, nil)
 		if err != nil {
 			return err
@@ -153,8 +153,8 @@ func (n *newcomer) miss(out *output) error {
 // bulk writes what became of the exposures that are as they were. What answered
 // in part (life.Life) has another detail, and was written by itself.
 func (n *newcomer) bulk() error {
-	if err := n.w.exec(`UPDATE exposure SET last_seen = ?1, last_asked = ?1, misses = 0, baf = o.baf
-		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure AND exposure.detail = o.detail`, n.started, n.sweep); err != nil {
+	if err := n.w.exec(`UPDATE exposure SET last_seen = ?1, last_asked = ?1, seen_until = max(seen_until, ?3), misses = 0, baf = o.baf
+		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure AND exposure.detail = o.detail`, n.started, n.sweep, n.ended); err != nil {
 		return err
 	}
 	if err := n.w.exec("UPDATE exposure SET last_asked = ?, misses = CASE WHEN last_seen = last_asked THEN 1 ELSE misses + 1 END WHERE id IN (SELECT id FROM temp.missed)", n.started); err != nil {
@@ -202,11 +202,11 @@ func (w *writing) output(sweep, started int64) (*output, error) {
 		w: w, sweep: sweep, started: started,
 		observations: w.batch("INSERT INTO observation (sweep, exposure, detail, baf) VALUES ", 4),
 		missed:       w.batch("INSERT INTO temp.missed (id) VALUES ", 1),
-		created: w.batch(`INSERT INTO exposure (id, vantage, ip, transport, port, names, open, misses, first_seen, last_seen, last_asked, since, fixed,
-			urgency, severity, verdict, owner, detail, baf, told, told_baf, finding) VALUES `, 22),
+		created: w.batch(`INSERT INTO exposure (id, vantage, ip, transport, port, names, open, misses, first_seen, last_seen, last_asked, seen_until, since, fixed,
+			urgency, severity, verdict, owner, detail, baf, told, told_baf, finding) VALUES `, 23),
 	}
 	var err error
-	out.renew, err = w.PrepareContext(w.ctx, `UPDATE exposure SET names = ?, open = ?, misses = ?, first_seen = ?, last_seen = ?, last_asked = ?, since = ?, fixed = ?,
+	out.renew, err = w.PrepareContext(w.ctx, `UPDATE exposure SET names = ?, open = ?, misses = ?, first_seen = ?, last_seen = ?, last_asked = ?, seen_until = ?, since = ?, fixed = ?,
 		urgency = ?, severity = ?, verdict = ?, owner = ?, detail = ?, baf = ?, told = ?, told_baf = ?, finding = ? WHERE id = ?`)
 	return out, err
 }
@@ -225,7 +225,7 @@ func (out *output) columns(x *row) ([]any, error) {
 		finding = x.finding
 	}
 	return []any{
-		x.names, x.open(), x.misses, x.first, x.last, x.asked, x.since, fixed,
+		x.names, x.open(), x.misses, x.first, x.last, x.asked, x.until, x.since, fixed,
 		urgency(d.Severity, x.baf), rank(d.Severity), string(d.Verdict), d.Owner, x.detail, floatOrNil(x.baf), x.told, floatOrNil(x.toldBAF), finding,
 	}, nil
 }

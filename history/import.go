@@ -58,6 +58,7 @@ type storedSweep struct {
 	scan     string
 	started  int64
 	finished sql.NullInt64
+	ended    int64 // see endedBy
 	status   exposure.Status
 	digest   []byte
 }
@@ -91,11 +92,15 @@ func (s *Store) take(ctx context.Context, r *Recorder, end report.Summary, diges
 	return nil
 }
 
+// endedBy is when a sweep had ended, at the latest when its report came; 0: it does
+// not say.
+const endedBy = "max(0, min(coalesce(finished, 0), imported))"
+
 // before is the sweep of that ID, nil when there is none.
 func (w *writing) before(scan string) (*storedSweep, error) {
 	var s storedSweep
-	err := w.ask("SELECT id, vantage, scan, started, finished, status, digest FROM sweep WHERE scan = ?", []any{scan},
-		&s.id, &s.vantage, &s.scan, &s.started, &s.finished, &s.status, &s.digest)
+	err := w.ask("SELECT id, vantage, scan, started, finished, "+endedBy+", status, digest FROM sweep WHERE scan = ?", []any{scan},
+		&s.id, &s.vantage, &s.scan, &s.started, &s.finished, &s.ended, &s.status, &s.digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -132,7 +137,7 @@ func (w *writing) add(r *Recorder, end report.Summary, digest []byte, old *store
 	if err := w.after(started); err != nil {
 		return 0, err
 	}
-	n := &newcomer{w: w, r: r, scan: r.header.Sweep.ID, started: started}
+	n := &newcomer{w: w, r: r, scan: r.header.Sweep.ID, started: started, ended: max(0, min(microsOrZero(end.Finished), micros(now)))}
 	if n.vantage, err = w.vantage(r.header.Sweep.Vantage); err != nil {
 		return 0, err
 	}
@@ -155,7 +160,7 @@ func (w *writing) add(r *Recorder, end report.Summary, digest []byte, old *store
 	if old == nil && (newest == nil || newest.before(started, n.scan)) {
 		return n.follow()
 	}
-	return n.insert(old != nil)
+	return n.insert(old)
 }
 
 // position is where a sweep stands among those of its vantage.

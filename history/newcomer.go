@@ -18,6 +18,7 @@ type newcomer struct {
 	vantage int64
 	scan    string
 	started int64
+	ended   int64 // 0: not known
 	fates   fates
 
 	rows []row        // in the order of their IDs
@@ -34,6 +35,7 @@ type row struct {
 	id, finding               int64 // finding 0: none
 	at                        spot
 	first, last, asked, since int64
+	until                     int64 // see seen_until in schema.sql
 	fixed                     int64 // 0: it is open
 	misses                    int
 	detail, told              int64
@@ -44,12 +46,12 @@ type row struct {
 
 func (x *row) open() bool { return x.fixed == 0 }
 
-const rowColumns = `id, ip, transport = 'udp', port, first_seen, last_seen, last_asked, since, coalesce(fixed, 0), misses,
+const rowColumns = `id, ip, transport = 'udp', port, first_seen, last_seen, last_asked, seen_until, since, coalesce(fixed, 0), misses,
 	detail, baf, coalesce(told, detail), told_baf, coalesce(finding, 0), names`
 
 func readRow(rows *sql.Rows) (x row, err error) {
 	var ip sql.RawBytes
-	if err := rows.Scan(&x.id, &ip, &x.at.udp, &x.at.port, &x.first, &x.last, &x.asked, &x.since, &x.fixed, &x.misses,
+	if err := rows.Scan(&x.id, &ip, &x.at.udp, &x.at.port, &x.first, &x.last, &x.asked, &x.until, &x.since, &x.fixed, &x.misses,
 		&x.detail, &x.baf, &x.told, &x.toldBAF, &x.finding, &x.names); err != nil {
 		return x, err
 	}
@@ -75,9 +77,7 @@ func (d *details) life(x *row) (l life.Life, err error) {
 		return l, err
 	}
 	l.First, l.Last, l.Asked, l.Since, l.Misses = moment(x.first), moment(x.last), moment(x.asked), moment(x.since), x.misses
-	if x.fixed != 0 {
-		l.Fixed = moment(x.fixed)
-	}
+	l.Until, l.Fixed = momentOrZero(x.until), momentOrZero(x.fixed)
 	return l, nil
 }
 
@@ -90,10 +90,8 @@ func (d *details) take(x *row, l *life.Life) (err error) {
 		return err
 	}
 	x.baf, x.toldBAF = l.Seen.BAF, l.Told.BAF
-	x.first, x.last, x.asked, x.since, x.misses, x.fixed = micros(l.First), micros(l.Last), micros(l.Asked), micros(l.Since), l.Misses, 0
-	if !l.Fixed.IsZero() {
-		x.fixed = micros(l.Fixed)
-	}
+	x.first, x.last, x.asked, x.since, x.misses, x.fixed = micros(l.First), micros(l.Last), micros(l.Asked), micros(l.Since), l.Misses, microsOrZero(l.Fixed)
+	x.until = microsOrZero(l.Until)
 	return nil
 }
 

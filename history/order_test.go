@@ -16,6 +16,7 @@ import (
 
 	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
+	"github.com/memsweep/memsweep/history/life"
 	"github.com/memsweep/memsweep/targets"
 )
 
@@ -60,7 +61,7 @@ func whatItKnows(t testing.TB, path string) string {
 	for _, text := range []string{
 		"SELECT v.name, v.trust FROM vantage v ORDER BY v.name",
 		"SELECT s.scan, hex(s.digest), s.started, s.status, s.tally FROM sweep s ORDER BY s.scan",
-		`SELECT v.name, hex(e.ip), e.transport, e.port, e.names, e.open, e.misses, e.first_seen, e.last_seen, e.last_asked, e.since, e.fixed, e.urgency,
+		`SELECT v.name, hex(e.ip), e.transport, e.port, e.names, e.open, e.misses, e.first_seen, e.last_seen, e.last_asked, e.seen_until, e.since, e.fixed, e.urgency,
 			e.severity, e.verdict, e.owner, hex(d.digest), e.baf, hex(told.digest), e.told_baf
 			FROM exposure e JOIN vantage v ON v.id = e.vantage JOIN detail d ON d.id = e.detail JOIN detail told ON told.id = e.told ORDER BY 1, 2, 3, 4`,
 		`SELECT v.name, hex(e.ip), e.transport, i.opened, i.fixed FROM interval i JOIN exposure e ON e.id = i.exposure JOIN vantage v ON v.id = e.vantage ORDER BY 1, 2, 3, 4`,
@@ -103,6 +104,7 @@ func drawSweeps(t *rapid.T) (list []swept) {
 	for i := range rapid.IntRange(1, 8).Draw(t, "sweeps") {
 		x := swept{id: fmt.Sprintf("s%d", i), vantage: rapid.SampledFrom([]string{"inet", "inet", "inet", "dmz"}).Draw(t, "vantage"), tcp: map[int]what{}, udp: map[int]what{}}
 		x.at = dayOne.Add(time.Duration(rapid.IntRange(0, 12).Draw(t, "hour")) * time.Hour)
+		x.lasts = time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 90, 300}).Draw(t, "minutes")) * time.Minute
 		x.plan = planOf(rapid.SampledFrom([]int{30, 30, 30, 31, 32}).Draw(t, "bits"))
 		if rapid.IntRange(0, 4).Draw(t, "sharded") == 0 {
 			x.plan.Shard = targets.Shard{Index: uint64(rapid.IntRange(1, 2).Draw(t, "shard")), Count: 2}
@@ -137,6 +139,54 @@ func drawSweeps(t *rapid.T) (list []swept) {
 		list = append(list, x)
 	}
 	return list
+}
+
+// TestSweepsAtTheSameTime: where a sweep saw an exposure and another one missed
+// it before the first had ended, it is not known which of them asked last, and
+// nothing is fixed.
+func TestSweepsAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	open := map[int]what{1: {state: exposure.Open, version: "1.6.18"}}
+	first := swept{id: "first", vantage: "inet", at: day(0), plan: planOf(29), tcp: open}
+	long := swept{id: "long", vantage: "inet", at: day(1), lasts: 10 * time.Hour, plan: planOf(28), tcp: open}
+	short := swept{id: "short", vantage: "inet", at: day(1).Add(3 * time.Hour), plan: planOf(29)}
+	again := swept{id: "again", vantage: "inet", at: day(1).Add(5 * time.Hour), plan: planOf(29)}
+	after := swept{id: "after", vantage: "inet", at: day(1).Add(10 * time.Hour), plan: planOf(29)}
+	for name, order := range map[string][]swept{"as they began": {first, long, short}, "as they ended": {first, short, long}} {
+		s, path := newStore(t)
+		for _, x := range order {
+			take(t, s, x)
+		}
+		clean(t, s)
+		if n := query(t, path, "SELECT count(*) FROM exposure WHERE open"); n[0] != "1" {
+			t.Errorf("%s: %s are open\n%s", name, n, strings.Join(told(t, s), "\n"))
+		}
+		for d, err := range s.Differences(ctx, first.at, short.at, history.Filter{}) {
+			if err != nil || d.Kind != life.Still {
+				t.Errorf("%s: %s, %v", name, d.Kind, err)
+			}
+		}
+		for d, err := range s.Differences(ctx, long.at, short.at, history.Filter{}) {
+			if err != nil || d.Kind != life.NotRescanned || d.Why != "closed, but a sweep that had not ended yet saw it: which asked last is not known" {
+				t.Errorf("%s: %s, %q, %v", name, d.Kind, d.Why, err)
+			}
+		}
+		if _, err := s.Prune(ctx, long.at.Add(time.Hour)); err != nil { // what the long one saw still counts
+			t.Fatal(err)
+		}
+		clean(t, s)
+		take(t, s, again)
+		clean(t, s)
+		if n := query(t, path, "SELECT count(*) FROM exposure WHERE open"); n[0] != "1" {
+			t.Errorf("%s, pruned: %s are open", name, n)
+		}
+		take(t, s, after)
+		clean(t, s)
+		if n := query(t, path, "SELECT count(*) FROM exposure WHERE open"); n[0] != "0" {
+			t.Errorf("%s: %s are open after all ended", name, n)
+		}
+	}
 }
 
 // TestAnyOrderIsTheRightOrder: reports may come as they like, in the end the

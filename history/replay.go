@@ -10,8 +10,8 @@ import (
 // insert takes in a report that is older than the newest of its vantage, or that
 // takes the place of a part of itself: the lives that it has something to say of
 // are folded again, and become what they would be had it come in its turn.
-func (n *newcomer) insert(replaced bool) (changes int, err error) {
-	before := map[int64]observed{}
+func (n *newcomer) insert(old *storedSweep) (changes int, err error) {
+	before, replaced := map[int64]observed{}, old != nil
 	if replaced {
 		if before, err = n.withdraw(); err != nil {
 			return 0, err
@@ -22,6 +22,9 @@ func (n *newcomer) insert(replaced bool) (changes int, err error) {
 		return 0, err
 	}
 	f := &folding{w: n.w, vantage: n.vantage, lives: n.concerned(before)}
+	if replaced {
+		f.replaced = old.ended
+	}
 	if err := f.begin(); err != nil {
 		return 0, err
 	}

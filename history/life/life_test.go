@@ -114,6 +114,23 @@ func TestLivesHoldTogether(t *testing.T) {
 	})
 }
 
+// TestAskedBeforeItEnded: what a sweep missed that began before the one that saw
+// it had ended says nothing, over and over.
+func TestAskedBeforeItEnded(t *testing.T) {
+	t.Parallel()
+	at := func(hour int) time.Time { return dayOne.Add(time.Duration(hour) * time.Hour) }
+	seen := &Seen{Detail: Detail{State: exposure.Open, Severity: exposure.High}}
+	l, events, _ := Fold(exposure.TCP, []Fact{
+		{At: at(0), Seen: seen, Until: at(9)}, {At: at(1), Refused: true}, {At: at(2), Seen: seen, Until: at(3)}, {At: at(8), Refused: true},
+	})
+	if events[1] != nil || events[3] != nil || !l.Open() || l.Misses != 0 || !l.Asked.Equal(at(2)) {
+		t.Errorf("%v, %+v", events, l)
+	}
+	if e := l.Step(exposure.TCP, Fact{At: at(9), Refused: true}); e == nil || e.Kind != Fixed {
+		t.Errorf("asked when it had ended: %+v", e)
+	}
+}
+
 // TestRule is the rule in examples.
 func TestRule(t *testing.T) {
 	t.Parallel()

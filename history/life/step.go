@@ -13,6 +13,8 @@ type Fact struct {
 	// Seen is what answered; nil: it was asked definitively, in a complete sweep,
 	// and there was no answer.
 	Seen *Seen
+	// Until is when the sweep that saw it ended; zero: that is not known.
+	Until time.Time
 	// Refused: there was none because it was refused, and not for silence.
 	Refused bool
 }
@@ -23,6 +25,7 @@ type Life struct {
 	First  time.Time `json:"first"`           // when it was first seen
 	Last   time.Time `json:"last"`            // when it was last seen
 	Asked  time.Time `json:"asked"`           // when it was last seen, or definitively asked
+	Until  time.Time `json:"until,omitzero"`  // when the last of the sweeps that saw it ended
 	Since  time.Time `json:"since"`           // the beginning of its latest interval
 	Fixed  time.Time `json:"fixed,omitzero"`  // its end; zero: it is open
 	Misses int       `json:"misses,omitzero"` // complete sweeps in a row that asked, and had no answer; see inPart
@@ -66,8 +69,8 @@ func (l *Life) Step(t exposure.Transport, f Fact) *Event {
 	if f.Seen != nil {
 		return l.see(f)
 	}
-	if !l.Exists() {
-		return nil
+	if !l.Exists() || f.At.Before(l.Until) {
+		return nil // a sweep that went on may have seen it after it was asked
 	}
 	if l.inPart() {
 		l.Misses = 0 // what answered in part was there
@@ -86,6 +89,9 @@ func (l *Life) see(f Fact) *Event {
 	now := *f.Seen
 	existed, open := l.Exists(), l.Open()
 	was := l.Told
+	if f.Until.After(l.Until) {
+		l.Until = f.Until
+	}
 	if open && passing(was, now) && !l.inPart() {
 		l.Last, l.Asked, l.Misses = f.At, f.At, 1
 		return nil
