@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/bits"
 	"os"
 	"runtime"
 	"strconv"
@@ -17,8 +18,9 @@ import (
 
 // crowd is a sweep that finds so many exposures, TCP and UDP of half as many hosts.
 func crowd(sweep, exposures int) swept {
+	asked := 33 - bits.Len(uint(exposures)) // a network in which so many hosts have room
 	x := swept{
-		id: fmt.Sprintf("s%04d", sweep), vantage: "inet", at: day(sweep), plan: planOf(16),
+		id: fmt.Sprintf("s%04d", sweep), vantage: "inet", at: day(sweep), plan: planOf(min(asked, 30)),
 		tcp: make(map[int]what, exposures/2), udp: make(map[int]what, exposures/2),
 	}
 	for i := range exposures / 2 {

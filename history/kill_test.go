@@ -72,9 +72,9 @@ func TestKilledWhileImporting(t *testing.T) {
 	path := filepath.Join(folder, "history.db")
 	right, rightPath := newStore(t)
 	sizes := map[string]int{}
-	for i := range 14 {
+	for i := range 10 {
 		x := swept{id: fmt.Sprintf("s%02d", i), vantage: "inet", at: day(i), plan: planOf(24), tcp: map[int]what{}, udp: map[int]what{}}
-		for k := range 150 {
+		for k := range 60 {
 			if (k*7+i*3)%11 > 2 {
 				x.tcp[k] = what{state: exposure.Open, version: strconv.Itoa((k + i/4) % 5)}
 			}

@@ -98,6 +98,9 @@ func fill(t *testing.T, db *sql.DB) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := db.Exec("BEGIN"); err != nil { // there is one connection
+		t.Fatal(err)
+	}
 	for id := 1; id <= few+10; id++ { // more than few, so that lists are walked
 		key := addressKey(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}))
 		if _, err := db.Exec(`INSERT INTO exposure (id, vantage, ip, transport, port, names, open, misses, first_seen, last_seen, last_asked, since, urgency, severity, verdict, owner, detail)
@@ -105,7 +108,7 @@ func fill(t *testing.T, db *sql.DB) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.Exec(`INSERT INTO event (at, kind, exposure, sweep, severity, now) SELECT 1, 'new', id, 1, 5, 1 FROM exposure; INSERT INTO event (at, kind, run) VALUES (1, 'run-failed', 1)`); err != nil {
+	if _, err := db.Exec(`INSERT INTO event (at, kind, exposure, sweep, severity, now) SELECT 1, 'new', id, 1, 5, 1 FROM exposure; INSERT INTO event (at, kind, run) VALUES (1, 'run-failed', 1); COMMIT`); err != nil {
 		t.Fatal(err)
 	}
 }
