@@ -54,7 +54,7 @@ func (w *writing) rows(query string, args []any, read func(*sql.Rows) error) err
 // storedSweep is a sweep as its row has it.
 type storedSweep struct {
 	id       int64
-	vantage  int64
+	vantage  string
 	scan     string
 	started  int64
 	finished sql.NullInt64
@@ -72,7 +72,7 @@ func (s *Store) take(ctx context.Context, r *Recorder, end report.Summary, diges
 		if err != nil {
 			return err
 		}
-		if old != nil && bytes.Equal(old.digest, digest) {
+		if old != nil && (bytes.Equal(old.digest, digest) || old.wholeOf(head, end)) {
 			done.Again = true
 			return w.exec("UPDATE sweep SET job = ? WHERE id = ? AND job IS NULL", nullText(r.job), old.id) // whose it is may be told later
 		}
@@ -99,7 +99,7 @@ const endedBy = "max(0, min(coalesce(finished, 0), imported))"
 // before is the sweep of that ID, nil when there is none.
 func (w *writing) before(scan string) (*storedSweep, error) {
 	var s storedSweep
-	err := w.ask("SELECT id, vantage, scan, started, finished, "+endedBy+", status, digest FROM sweep WHERE scan = ?", []any{scan},
+	err := w.ask("SELECT id, (SELECT name FROM vantage v WHERE v.id = sweep.vantage), scan, started, finished, "+endedBy+", status, digest FROM sweep WHERE scan = ?", []any{scan},
 		&s.id, &s.vantage, &s.scan, &s.started, &s.finished, &s.ended, &s.status, &s.digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -107,18 +107,21 @@ func (w *writing) before(scan string) (*storedSweep, error) {
 	return &s, err
 }
 
+// wholeOf reports whether a sweep that is there is the whole of which a report is
+// a part: it was interrupted, and went on.
+func (old *storedSweep) wholeOf(part report.Sweep, end report.Summary) bool {
+	return old.status == exposure.Complete && end.Status != exposure.Complete && old.vantage == part.Vantage.Name &&
+		(end.Finished.IsZero() || old.finished.Valid && micros(end.Finished) <= old.finished.Int64)
+}
+
 // replaceable refuses another report of a sweep that is there, unless it is that
 // of the whole, and the one that is there of a part.
 func (w *writing) replaceable(old *storedSweep, r *Recorder, end report.Summary) error {
 	name := exposure.Escape(old.scan)
-	var vantage string
-	if err := w.ask("SELECT name FROM vantage WHERE id = ?", []any{old.vantage}, &vantage); err != nil {
-		return err
-	}
 	switch {
-	case vantage != r.header.Sweep.Vantage.Name:
+	case old.vantage != r.header.Sweep.Vantage.Name:
 		return fmt.Errorf("sweep %s is in it already, from vantage %q, and this report of it is from %q: two sweeps have one ID, or one of the reports was changed",
-			name, exposure.Escape(vantage), exposure.Escape(r.header.Sweep.Vantage.Name))
+			name, exposure.Escape(old.vantage), exposure.Escape(r.header.Sweep.Vantage.Name))
 	case old.status == exposure.Complete:
 		return fmt.Errorf("sweep %s is in it already, complete, and this report of it says something else (converted with another policy or version?): only the first one counts", name)
 	case end.Finished.IsZero() || old.finished.Valid && micros(end.Finished) <= old.finished.Int64:

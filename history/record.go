@@ -21,7 +21,7 @@ import (
 type Imported struct {
 	Scan     string
 	Vantage  string
-	Again    bool // it was in the history already, just so; nothing was done
+	Again    bool // it was in the history already, just so or the whole of which it is a part; nothing was done
 	Replaced bool // it takes the place of an unfinished report of the same sweep
 	Status   exposure.Status
 	Findings int
@@ -29,8 +29,9 @@ type Imported struct {
 }
 
 // Import reads a stored report, in any form that report.ReadAs reads, into the
-// history: whole or not at all. The same report again changes nothing; another
-// one of the same sweep is refused, unless the one that is there was unfinished.
+// history: whole or not at all. The same report again changes nothing, nor does one
+// of a part of a sweep that is there whole; another one of the same sweep is
+// refused, unless the one that is there was unfinished.
 func (s *Store) Import(ctx context.Context, r io.Reader, name string, from exposure.Vantage, job string) (Imported, error) {
 	rec, err := s.Record(ctx, job)
 	if err != nil {

@@ -44,6 +44,9 @@ func TestOneSweepTwice(t *testing.T) {
 		t.Error("what only the report that was replaced saw is still there")
 	}
 	before := whatItKnows(t, path)
+	if got, err := importing(t, s, part, "jsonl"); err != nil || !got.Again || got.Status == exposure.Complete || whatItKnows(t, path) != before {
+		t.Errorf("the part after the whole: %+v, %v", got, err)
+	}
 	elsewhere, changed := whole, whole
 	elsewhere.vantage = "dmz"
 	changed.tcp = map[int]what{1: open}

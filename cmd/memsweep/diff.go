@@ -129,11 +129,11 @@ func importEnds(c *cli.Context, s *history.Store, reports []stocked) (from, to h
 		if err != nil {
 			return from, to, fmt.Errorf("diff: %s: %w", r.name, err)
 		}
-		if done.Replaced {
-			return from, to, fmt.Errorf("diff: %s and %s are of one sweep, interrupted and resumed: nothing lies between them", by[done.Scan], r.name)
-		}
 		if to, err = s.Sweep(c.Context, done.Scan); err != nil {
 			return from, to, err
+		}
+		if done.Replaced || done.Status != to.Status { // or the whole came first
+			return from, to, fmt.Errorf("diff: %s and %s are of one sweep, interrupted and resumed: nothing lies between them", by[done.Scan], r.name)
 		}
 		if i == 0 {
 			from = to

@@ -31,8 +31,8 @@ func historyImportCommand() *cli.Command {
 each whole or not at all; the same one again changes nothing. One that cannot be
 taken in does not stop the others, and the exit code is 2.
 
-A report of a sweep that was interrupted gives way to the one that it was resumed to;
-any other second report of a sweep is refused.`,
+A report of a sweep that was interrupted gives way to the one that it was resumed to,
+whichever comes first; any other second report of a sweep is refused.`,
 		Flags: []cli.Flag{
 			historyFlag(),
 			foreignFlag("also import"),
