@@ -25,13 +25,13 @@ type writing struct {
 func (s *Store) change(ctx context.Context, do func(*writing) error) error {
 	tx, err := s.begin(ctx, s.write, nil)
 	if err != nil {
-		return err
+		return advise(err)
 	}
 	defer tx.Rollback() // without effect after Commit
 	w := &writing{Tx: tx, ctx: ctx}
 	w.details = &details{w: w, byID: map[int64]*knownDetail{}, ids: map[detailKey]int64{}}
 	if err := do(w); err != nil {
-		return err
+		return advise(err)
 	}
 	return tx.Commit()
 }

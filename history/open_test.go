@@ -103,6 +103,27 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestOpenWhereNobodyMayWrite says what may not be written, and to whom it matters.
+func TestOpenWhereNobodyMayWrite(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("whoever runs this may write anywhere")
+	}
+	s, path := newStore(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(path), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(filepath.Dir(path), 0o700)
+	for _, mode := range []history.Mode{history.ReadOnly, history.Existing} {
+		if _, err := history.Open(context.Background(), path, mode); err == nil || !strings.Contains(err.Error(), "or its folder") {
+			t.Errorf("mode %d: %v", mode, err)
+		}
+	}
+}
+
 // raw changes a file past the package.
 func raw(t *testing.T, path, script string) {
 	t.Helper()

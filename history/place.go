@@ -94,16 +94,24 @@ func onReadOnlyMedia(path string) bool {
 	return errors.Is(err, syscall.EROFS)
 }
 
-// The results of SQLite that mean damage (https://sqlite.org/rescode.html).
+// The results of SQLite that somebody can do something about
+// (https://sqlite.org/rescode.html).
 const (
-	sqliteCorrupt = 11
-	sqliteNotADB  = 26
+	sqliteReadOnly = 8
+	sqliteCorrupt  = 11
+	sqliteNotADB   = 26
 )
 
-// advise says what to do about a damaged file.
+// advise says what to do about a file that is damaged, or that may not be written.
 func advise(err error) error {
 	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code()&0xff == sqliteCorrupt || e.Code()&0xff == sqliteNotADB) {
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqliteReadOnly:
+		return fmt.Errorf("you may not write it, the files beside it that end in -wal and -shm, or its folder (also who only reads it must): be its owner, or read a copy: %w", err)
+	case sqliteCorrupt, sqliteNotADB:
 		return fmt.Errorf("it is damaged: put a backup into its place (`memsweep history backup` makes them), or import the reports into a new file: %w", err)
 	}
 	return err

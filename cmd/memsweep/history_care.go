@@ -136,7 +136,7 @@ func historyBackupCommand() *cli.Command {
 		Description: "FILE must not be there yet. It is compact, and only its owner can read it.",
 		Flags:       []cli.Flag{historyFlag()},
 		Action: func(c *cli.Context) error {
-			if c.NArg() != 1 {
+			if c.NArg() != 1 || c.Args().First() == "" {
 				return usagef("history backup: write one new file: `memsweep history backup copy.db --history FILE`")
 			}
 			return withHistory(c, history.Existing, func(s *history.Store) error {

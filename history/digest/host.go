@@ -74,7 +74,7 @@ func hostHeadline(h history.Host) string {
 		}
 	}
 	if open == 0 {
-		return fmt.Sprintf("%s: nothing is open; %s was.", h.IP, count(len(h.Exposures), "endpoint"))
+		return fmt.Sprintf("%s: nothing is open; %s.", h.IP, count(len(h.Exposures), "fixed exposure"))
 	}
 	return fmt.Sprintf("%s: %s.", h.IP, count(open, "open exposure"))
 }
