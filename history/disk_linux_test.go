@@ -50,13 +50,13 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s, path := newStore(t)
 	take(t, s, crowd(0, 200))
-	large := crowd(1, 2000)
+	large := crowd(1, 800)
 	doc := large.document(t, "jsonl")
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "large.jsonl"), doc, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	before := whatItKnows(t, path)
-	for _, more := range []int{0, 10_000, 500_000} {
+	for _, more := range []int{0, 10_000, 100_000} {
 		c := exec.Command(os.Args[0], "-test.run=^TestImportOnFullDiskChild$")
 		c.Env = append(os.Environ(), childFolder+"="+filepath.Dir(path), childLimit+"="+strconv.Itoa(100_000+more))
 		out, err := c.CombinedOutput()

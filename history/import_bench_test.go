@@ -108,6 +108,10 @@ func report2(b *testing.B, path string, spent time.Duration, exposures int) {
 // record takes a crowd in, and says how long that took.
 func record(t testing.TB, s *history.Store, sweep int, k *kept) time.Duration {
 	k.become(sweep)
+	return recorded(t, s, k)
+}
+
+func recorded(t testing.TB, s *history.Store, k *kept) time.Duration {
 	runtime.GC()
 	start := time.Now()
 	rec, err := s.Record(context.Background(), "nightly")

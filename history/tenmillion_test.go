@@ -12,7 +12,8 @@ import (
 )
 
 // TestTenMillion imports 100 sweeps of 100,000 exposures, and says how fast that
-// was and how large the file is. HISTORY_SWEEPS=100 asks for it: it takes minutes.
+// was, how large the file is, and what a report costs that comes late: one of all
+// of them, and one of a few. HISTORY_SWEEPS=100 asks for it: it takes minutes.
 func TestTenMillion(t *testing.T) {
 	sweeps, err := strconv.Atoi(os.Getenv("HISTORY_SWEEPS"))
 	if err != nil {
@@ -28,6 +29,14 @@ func TestTenMillion(t *testing.T) {
 			first = d
 		}
 	}
+	late := func(what string, k *kept) {
+		k.header.Sweep.ID, k.header.Sweep.Started = "late "+what, day(sweeps/2).Add(12*time.Hour)
+		k.summary.Finished = k.header.Sweep.Started.Add(time.Hour)
+		t.Logf("a late report of %s: %s", what, recorded(t, s, k).Round(10*time.Millisecond))
+	}
+	late("all", k)
+	k = keep(t, 20)
+	late("few", k)
 	k = nil
 	runtime.GC()
 	var m runtime.MemStats
