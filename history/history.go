@@ -16,8 +16,9 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
 )
 
 // applicationID marks a file as a memsweep history (SQLite file format, 1.3.18):
@@ -109,7 +110,7 @@ func connect(path, mode string, connections int) (*sql.DB, error) {
 	q := url.Values{
 		"mode": {mode},
 		"_pragma": {
-			"busy_timeout(60000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
+			fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "foreign_keys(1)", "synchronous(FULL)", "cache_size(-32768)", "temp_store(MEMORY)",
 			"trusted_schema(0)", "cell_size_check(1)", "journal_size_limit(67108864)",
 		},
 		"_txlock": {"immediate"},
@@ -153,13 +154,9 @@ func (s *Store) present() error {
 // identify says of which version the file is; 0: it is empty.
 func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 	var id, tables int
-	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return 0, err
-	}
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return 0, err
-	}
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+	// In one statement: somebody else may be making the file in this moment.
+	if err := db.QueryRowContext(ctx, `SELECT i.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id i, pragma_user_version v`).Scan(&id, &version, &tables); err != nil {
 		return 0, err
 	}
 	switch {
@@ -181,12 +178,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+	if err := keepLog(ctx, db); err != nil {
 		return err
 	}
 	for {
 		done, err := step(ctx, db)
 		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// patience is how long somebody else may keep a file busy.
+const patience = time.Minute
+
+// keepLog has the file keep a write-ahead log. For that SQLite does not wait by
+// itself until others, who open it in the same moment, have looked at it.
+func keepLog(ctx context.Context, db *sql.DB) error {
+	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		_, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqliteBusy || time.Now().After(until) {
 			return err
 		}
 	}

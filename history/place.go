@@ -97,6 +97,7 @@ func onReadOnlyMedia(path string) bool {
 // The results of SQLite that somebody can do something about
 // (https://sqlite.org/rescode.html).
 const (
+	sqliteBusy     = 5
 	sqliteReadOnly = 8
 	sqliteCorrupt  = 11
 	sqliteNotADB   = 26
