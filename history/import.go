@@ -137,7 +137,7 @@ func (w *writing) add(r *Recorder, end report.Summary, digest []byte, old *store
 	if old != nil {
 		started = old.started // a sweep that is resumed goes on; it does not begin again
 	}
-	if err := w.after(started); err != nil {
+	if err := w.between(started, now); err != nil {
 		return 0, err
 	}
 	n := &newcomer{w: w, r: r, scan: r.header.Sweep.ID, started: started, ended: max(0, min(microsOrZero(end.Finished), micros(now)))}
@@ -186,8 +186,16 @@ func (w *writing) newest(vantage int64) (*position, error) {
 	return &p, err
 }
 
-// after refuses what is from before the time up to which the history was pruned.
-func (w *writing) after(started int64) error {
+// aheadMost is how far clocks may differ. A sweep of a far future would be the
+// last word on all that it asked until then.
+const aheadMost = 24 * time.Hour
+
+// between refuses what is from before the time up to which the history was
+// pruned, or from a time that is still to come.
+func (w *writing) between(started int64, now time.Time) error {
+	if at := moment(started); at.After(now.Add(aheadMost)) {
+		return fmt.Errorf("the report is of a sweep that started at %s, and here it is %s: one of the two clocks is wrong", at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
 	horizon, err := w.horizon()
 	if err == nil && started < horizon {
 		err = fmt.Errorf("the report is of a sweep that started at %s, and everything before %s was pruned: it cannot be put into its place any more",

@@ -83,6 +83,7 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		"no vantage":    func(x *swept) { x.vantage = "" },
 		"a long name":   func(x *swept) { x.vantage = strings.Repeat("x", 1000) },
 		"a long ID":     func(x *swept) { x.id = strings.Repeat("x", 1000) },
+		"not yet":       func(x *swept) { x.at = time.Now().Add(48 * time.Hour) },
 		"before clocks": func(x *swept) { x.at = time.Date(1066, 1, 1, 0, 0, 0, 0, time.UTC) },
 	} {
 		bad := x
@@ -94,6 +95,9 @@ func TestHeadersThatAreRefused(t *testing.T) {
 	if n := query(t, path, "SELECT count(*) FROM vantage"); n[0] != "0" {
 		t.Error("something is left of it")
 	}
+	soon := x // clocks differ
+	soon.id, soon.at = "soon", time.Now().Add(time.Hour)
+	take(t, s, soon)
 }
 
 // TestForeignReports: what nmap and Shadowserver list is new, and nothing that
