@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,6 +41,10 @@ func prune(c *cli.Context) error {
 	if err != nil {
 		return usagef("--older-than: %w", err)
 	}
+	return unlessStopped(c, func() error { return forget(c, before) })
+}
+
+func forget(c *cli.Context, before time.Time) error {
 	return withHistory(c, history.Existing, func(s *history.Store) error {
 		forget, verb := s.Prune, "forgotten"
 		if c.Bool("dry-run") {
@@ -62,6 +67,22 @@ func prune(c *cli.Context) error {
 		}
 		return written(err)
 	})
+}
+
+// unlessStopped lets SIGINT and SIGTERM end what a command asks of a history, so
+// that no copy is left behind, as large as that.
+func unlessStopped(c *cli.Context, do func() error) error {
+	ctx, caught, release := stopped(c.Context)
+	defer release()
+	c.Context = ctx
+	err := do()
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case caught() == syscall.SIGTERM:
+		return &exit{code: exitSIGTERM}
+	}
+	return &exit{code: exitSIGINT}
 }
 
 func olderThan(text string, now time.Time) (time.Time, error) {
@@ -139,11 +160,13 @@ func historyBackupCommand() *cli.Command {
 			if c.NArg() != 1 || c.Args().First() == "" {
 				return usagef("history backup: write one new file: `memsweep history backup copy.db --history FILE`")
 			}
-			return withHistory(c, history.Existing, func(s *history.Store) error {
-				if err := s.Backup(c.Context, c.Args().First()); err != nil {
-					return &exit{exitOutput, err}
-				}
-				return nil
+			return unlessStopped(c, func() error {
+				return withHistory(c, history.Existing, func(s *history.Store) error {
+					if err := s.Backup(c.Context, c.Args().First()); err != nil {
+						return &exit{exitOutput, err}
+					}
+					return nil
+				})
 			})
 		},
 	}
