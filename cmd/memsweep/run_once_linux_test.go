@@ -78,7 +78,8 @@ notify:
 jobs:
   net: {targets: 127.98.1.0/29, port: %d, probes: [tcp], timeout: 300ms, cooldown: 100ms, vantage: {name: lab, trust: untrusted}, every: 366d}
 `, b.URL, w.port)
-	for name, text := range map[string]string{"run.yaml": config, "key": strings.Repeat("k", 32)} {
+	quiet := "history: h.db\n" + strings.Replace(config[strings.Index(config, "jobs:"):], "  net:", "  other:", 1)
+	for name, text := range map[string]string{"run.yaml": config, "quiet.yaml": quiet, "key": strings.Repeat("k", 32)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -102,6 +103,10 @@ jobs:
 	b.set(false)
 	w.put(4, memtest.Open)
 	once(1, "level=WARN msg=notify", "messages are left in the outbox, for the next start", "messages=1")
+	// Another configuration, which tells nobody, takes nothing from this one.
+	if code, log := finished(t, dir, "run", "--once", "other", "quiet.yaml"); code != exitFindings || strings.Contains(log, "forgotten") {
+		t.Errorf("exit %d\n%s", code, log)
+	}
 	b.set(true)
 	once(2)
 	if got := b.messages()[1]; !strings.Contains(got, "127.98.1.4") {
