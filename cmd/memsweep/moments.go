@@ -49,10 +49,21 @@ func parseDate(text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+	if t, err := parseDay(text, time.Local); err == nil {
 		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%q is no date: write 2026-11-21, which is midnight in %s, or 2026-11-21T08:00:00Z", text, zone())
+}
+
+// parseDay is when a day begins. Where the clock skips midnight, time.Date may
+// give a time of the evening before.
+func parseDay(text string, place *time.Location) (time.Time, error) {
+	t, err := time.ParseInLocation(time.DateOnly, text, place)
+	if err != nil || t.Format(time.DateOnly) == text {
+		return t, err
+	}
+	_, begins := t.ZoneBounds()
+	return begins, nil
 }
 
 // zone names the local time zone.

@@ -30,6 +30,26 @@ func TestSpans(t *testing.T) {
 	})
 }
 
+// TestDaysWithoutMidnight: where the clock skips midnight, east and west of
+// Greenwich, a day begins as it goes on, and not on the evening before.
+func TestDaysWithoutMidnight(t *testing.T) {
+	t.Parallel()
+	for zone, tt := range map[string]struct{ day, begins string }{
+		"America/Sao_Paulo": {"2018-11-04", "2018-11-04T03:00:00Z"},
+		"Africa/Cairo":      {"2026-04-24", "2026-04-23T22:00:00Z"},
+		"America/Havana":    {"2026-11-01", "2026-11-01T04:00:00Z"}, // midnight comes twice
+		"Europe/Berlin":     {"2026-03-29", "2026-03-28T23:00:00Z"},
+	} {
+		place, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Skip(err)
+		}
+		if at, err := parseDay(tt.day, place); err != nil || at.UTC().Format(time.RFC3339) != tt.begins {
+			t.Errorf("%s: %s begins at %s, %v; want %s", zone, tt.day, at.UTC(), err, tt.begins)
+		}
+	}
+}
+
 func TestDates(t *testing.T) {
 	t.Parallel()
 	midnight, err := parseDate("2026-11-21")
