@@ -18,8 +18,10 @@ func historyPruneCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "prune",
 		Usage: "forget what is old: sweeps, and exposures that were fixed before",
-		Description: `An exposure that is open is never forgotten, nor when it was first seen. --dry-run does
-it to a copy beside the file, and throws the copy away: it says exactly what would go.`,
+		Description: `An exposure that is open is never forgotten, nor when it was first seen, nor what
+somebody is still to be told. The file does not shrink: what comes later has its room.
+--dry-run does it to a copy beside the file, and throws the copy away: it says exactly
+what would go. memsweep history backup writes a smaller file.`,
 		Flags: []cli.Flag{
 			historyFlag(),
 			&cli.StringFlag{Name: "older-than", Usage: "forget what is older than `TIME`: 365d, 52w, or a date"},
