@@ -83,8 +83,8 @@ func (s *batchSocket) send(batch []outgoing) (int, error) {
 // out, and returns how many there were. refused gets the event and the datagram
 // that was sent. A deadline that passes is no error.
 func (s *batchSocket) receive(deadline time.Time, got func(netip.AddrPort, []byte), refused func(e Event, quoted []byte)) (int, error) {
+	s.conn.SetReadDeadline(deadline) // first: past the last one not even errors are read
 	errs := s.drainErrors(refused)
-	s.conn.SetReadDeadline(deadline)
 	n, err := s.mmsg.ReadBatch(s.in, 0)
 	for _, m := range s.in[:max(n, 0)] {
 		if from, ok := m.Addr.(*net.UDPAddr); ok {
