@@ -102,7 +102,10 @@ func (d dialer) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, erro
 	var patience *time.Timer
 	nd := net.Dialer{KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
 		patience = time.AfterFunc(d.timeout, func() {
-			for decided(c) && sleep(ctx, d.timeout) == nil {
+			for range slowFactor {
+				if !decided(c) || sleep(ctx, d.timeout) != nil {
+					break
+				}
 			}
 			giveUp()
 		})
