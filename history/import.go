@@ -204,15 +204,6 @@ func (w *writing) between(started int64, now time.Time) error {
 	return err
 }
 
-// horizon is the time up to which the history was pruned; 0: it was not.
-func (w *writing) horizon() (us int64, err error) {
-	err = w.ask("SELECT value FROM meta WHERE name = 'horizon'", nil, &us)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return us, err
-}
-
 // vantage is the row of a vantage, made when there is none.
 func (w *writing) vantage(v exposure.Vantage) (id int64, err error) {
 	if err := w.exec("INSERT INTO vantage (name, trust) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", v.Name, string(v.Trust)); err != nil {

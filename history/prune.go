@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -83,6 +84,15 @@ func (w *writing) prune(before int64) (done Pruned, err error) {
 		}
 	}
 	return done, nil
+}
+
+// horizon is the time up to which the history was pruned; 0: it was not.
+func (w *writing) horizon() (us int64, err error) {
+	err = w.ask("SELECT value FROM meta WHERE name = 'horizon'", nil, &us)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return us, err
 }
 
 // rebase keeps each life up to a time, so that those that are folded again later
