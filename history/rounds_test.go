@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
 	if !asked {
-		checks := "20"
+		checks := "15"
 		if long() {
 			checks = "500"
 		}
