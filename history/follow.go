@@ -150,11 +150,12 @@ func (n *newcomer) miss(out *output) error {
 	return nil
 }
 
-// bulk writes what became of the exposures that are as they were. What answered
-// in part (life.Life) has another detail, and was written by itself.
+// bulk writes what became of the exposures that are as they were, and were told
+// so. What answers in part (life.Life) is not as it was told, and was written by
+// itself.
 func (n *newcomer) bulk() error {
 	if err := n.w.exec(`UPDATE exposure SET last_seen = ?1, last_asked = ?1, seen_until = max(seen_until, ?3), misses = 0, baf = o.baf
-		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure AND exposure.detail = o.detail`, n.started, n.sweep, n.ended); err != nil {
+		FROM observation o WHERE o.sweep = ?2 AND exposure.id = o.exposure AND exposure.detail = o.detail AND exposure.told = o.detail`, n.started, n.sweep, n.ended); err != nil {
 		return err
 	}
 	if err := n.w.exec("UPDATE exposure SET last_asked = ?, misses = CASE WHEN last_seen = last_asked THEN 1 ELSE misses + 1 END WHERE id IN (SELECT id FROM temp.missed)", n.started); err != nil {

@@ -141,6 +141,17 @@ func drawSweeps(t *rapid.T) (list []swept) {
 	return list
 }
 
+// TestInPartForGood: a server that tells its version no more, sweep after sweep,
+// has the life that its sweeps fold to.
+func TestInPartForGood(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	for i, version := range []string{"1.6.18", "", "", "", ""} {
+		take(t, s, swept{id: fmt.Sprintf("s%d", i), vantage: "inet", at: day(i), plan: planOf(30), tcp: map[int]what{1: {state: exposure.Open, version: version}}})
+		clean(t, s)
+	}
+}
+
 // TestSweepsAtTheSameTime: where a sweep saw an exposure and another one missed
 // it before the first had ended, it is not known which of them asked last, and
 // nothing is fixed.
