@@ -94,10 +94,10 @@ func (g *Gate) PassBatch(ctx context.Context, batch []Question, bytesEach int) e
 // sent on our behalf; later packets wait the longer for it.
 func (g *Gate) Charge(packets, bytes int) {
 	now := time.Now()
-	if packets > 0 {
-		g.packets.ReserveN(now, min(packets, g.packets.Burst()))
-		g.count(packets)
+	for left := packets; left > 0; left -= g.packets.Burst() {
+		g.packets.ReserveN(now, min(left, g.packets.Burst()))
 	}
+	g.count(packets)
 	for bits := bytes * 8; g.bits != nil && bits > 0; bits -= g.bits.Burst() {
 		g.bits.ReserveN(now, min(bits, g.bits.Burst()))
 	}

@@ -83,8 +83,20 @@ func TestGateHoldsTheBandwidth(t *testing.T) {
 	})
 }
 
-// What came back unforeseen is paid for by later packets.
+// What came back unforeseen is paid for by later packets, and so is what was sent
+// again, more than a burst of it too.
 func TestGateCharge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(10_000, 0, always, forever)
+		g.Charge(512, 0) // the burst is 100
+		begin := time.Now()
+		if err := g.Pass(t.Context(), loopback(1), 60); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took < 40*time.Millisecond || took > 42*time.Millisecond {
+			t.Errorf("waited %v for 413 packets beyond the burst", took)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(100_000, 1_000_000, always, forever)
 		g.Charge(0, 125_000) // a second's worth

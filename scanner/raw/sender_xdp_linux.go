@@ -240,18 +240,16 @@ func (s *xdpSender) Close() error {
 	return errors.Join(errs...)
 }
 
-// orCapability adds to a refusal what would lift it.
-func orCapability(err error) error {
-	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("%w (needs CAP_BPF and CAP_NET_ADMIN)", err)
-	}
-	return err
-}
+// orCapability says of a refusal what would lift it: the library's own advice, a
+// larger RLIMIT_MEMLOCK, would not.
+func orCapability(err error) error { return refusedWithout(err, "CAP_BPF and CAP_NET_ADMIN") }
 
 // orPerfmon does so for what tracepoints need.
-func orPerfmon(err error) error {
+func orPerfmon(err error) error { return refusedWithout(err, "CAP_PERFMON") }
+
+func refusedWithout(err error, capabilities string) error {
 	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("%w (needs CAP_PERFMON)", err)
+		return fmt.Errorf("%w (needs %s)", unix.EPERM, capabilities)
 	}
 	return err
 }
