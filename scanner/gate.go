@@ -116,25 +116,13 @@ func (g *Gate) Ease(lost bool) {
 	}
 }
 
-// MaxBatch is the largest batch that leaves the pace even: what is due in
-// batchTime, no more than the limiter can grant at once, and single packets
-// where they are far apart.
+// MaxBatch is the largest batch that leaves the pace even: a millisecond's
+// worth of packets, and no more than the limiter can grant at once.
 func (g *Gate) MaxBatch() int {
-	perSecond := float64(g.packets.Limit())
-	if perSecond <= singly {
-		return 1
-	}
-	return max(1, min(int(perSecond*batchTime.Seconds()), g.packets.Burst(), maxBatch))
+	return max(1, min(int(g.packets.Limit()/1000), g.packets.Burst(), maxBatch))
 }
 
-const (
-	// singly is up to how many packets a second each leaves alone.
-	singly = 1000
-	// batchTime is how long packets may be held for those that follow. To wake
-	// up costs as much as ten of them.
-	batchTime = 2500 * time.Microsecond
-	maxBatch  = 512
-)
+const maxBatch = 512
 
 func (g *Gate) check(addr netip.Addr) error {
 	if !g.allows(addr) {
