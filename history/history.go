@@ -28,8 +28,11 @@ const applicationID = 0x6d737770
 //go:embed schema.sql
 var schema1 string
 
+//go:embed schema2.sql
+var schema2 string
+
 // migrations bring a file from version i to i+1; user_version counts them.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // Store is an open history. Many may read; what writes takes its turn.
 type Store struct {

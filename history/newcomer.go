@@ -35,7 +35,7 @@ type row struct {
 	id, finding               int64 // finding 0: none
 	at                        spot
 	first, last, asked, since int64
-	until                     int64 // see seen_until in schema.sql
+	until                     int64 // see schema2.sql
 	fixed                     int64 // 0: it is open
 	misses                    int
 	detail, told              int64

@@ -6,13 +6,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"github.com/memsweep/memsweep/exposure"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/memsweep/memsweep/exposure"
 	"github.com/memsweep/memsweep/history"
 )
 
@@ -204,5 +207,33 @@ func TestNobodyElseReads(t *testing.T) {
 	clean(t, b)
 	if whatItKnows(t, path) != whatItKnows(t, copied) {
 		t.Error("the backup knows something else")
+	}
+}
+
+// TestMigrate: a file of an earlier schema is brought up to date, and knows what
+// it would have known.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	s, path := newStore(t)
+	open := map[int]what{1: {state: exposure.Open, version: "1.6.18"}, 2: {state: exposure.Mute}}
+	for i := range 3 {
+		take(t, s, swept{id: fmt.Sprintf("s%d", i), vantage: "inet", at: day(i), lasts: time.Hour, plan: planOf(30), tcp: open})
+		delete(open, 2)
+	}
+	want := whatItKnows(t, path)
+	s.Close()
+	raw(t, path, "ALTER TABLE exposure DROP COLUMN seen_until; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)")
+
+	if s, err := history.Open(context.Background(), path, history.ReadOnly); err == nil || !strings.Contains(err.Error(), "of schema 1, and this memsweep reads 2: run `memsweep history check` once") {
+		t.Errorf("read only: %v, %v", s, err)
+	}
+	s, err := history.Open(context.Background(), path, history.Existing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	clean(t, s)
+	if got := whatItKnows(t, path); got != want {
+		t.Errorf("(-before +after)\n%s", cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")))
 	}
 }

@@ -88,7 +88,6 @@ CREATE TABLE exposure (
 	first_seen INTEGER NOT NULL,
 	last_seen  INTEGER NOT NULL,
 	last_asked INTEGER NOT NULL,    -- definitively, in a complete sweep, or seen
-	seen_until INTEGER NOT NULL DEFAULT 0, -- when the last of the sweeps that saw it ended; 0: not known
 	since      INTEGER NOT NULL,    -- the beginning of its latest interval
 	fixed      INTEGER,             -- its end; NULL while open
 	urgency    INTEGER NOT NULL,    -- what to fix first: severity * 1,000,000 + what it amplifies, at most 999,999
