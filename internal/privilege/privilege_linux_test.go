@@ -237,14 +237,13 @@ func childHeld() error {
 	if s.UID != 65534 {
 		return fmt.Errorf("user %d", s.UID)
 	}
-	works := true // each engine needs what those before it need, and more
-	for _, e := range Engines() {
+	engines := Engines()
+	held := engines[slices.IndexFunc(engines, func(e Engine) bool { return e.Name == os.Getenv("ENGINE") })].Needs
+	for _, e := range engines {
+		works := !slices.ContainsFunc(e.Needs, func(name string) bool { return !slices.Contains(held, name) })
 		missing, err := e.Check(s)
 		if (err == nil) != works || works && missing != nil || !works && len(missing) == 0 {
 			return fmt.Errorf("with what %s needs, %s: missing %q, %v", os.Getenv("ENGINE"), e.Name, missing, err)
-		}
-		if e.Name == os.Getenv("ENGINE") {
-			works = false
 		}
 		for _, name := range e.Needs {
 			i := slices.IndexFunc(s.Capabilities, func(c Capability) bool { return c.Name == name })
