@@ -106,9 +106,10 @@ func (s *afxdpSender) drain() (lost int, err error) {
 		errno := s.socket.kick()
 		taken := s.socket.taken()
 		switch {
-		case errno == unix.EBUSY: // one was taken, and dropped
+		case errno == unix.EBUSY && taken != last: // the last that was taken was dropped
 			lost++
-		case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR:
+			since = time.Time{}
+		case errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR && errno != unix.EBUSY:
 			return lost, os.NewSyscallError("sendto", errno)
 		case taken != last:
 			since = time.Time{}
