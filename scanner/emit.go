@@ -7,14 +7,50 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/memsweep/memsweep/exposure"
 )
 
-// emitReady emits, in order of address, every host that is ready.
-func (s *Sweep) emitReady() {
-	for _, addr := range s.addresses() {
+// maxNews is how many hosts may wait for the clerk: when a report cannot be
+// written as fast, those who talk to hosts wait too.
+const maxNews = 256
+
+// gathering is how long what comes one by one is gathered, to be dealt with in
+// a row: on its own, between the packets of a sweep, a host costs twice as much.
+const gathering = 50 * time.Millisecond
+
+// clerk emits every host that it hears news of as soon as nothing more will be
+// learned of it, and moves out of memory what was seen there. It is alone with
+// this: hosts are emitted one at a time.
+func (s *Sweep) clerk() {
+	for addr := range s.news {
 		s.emitIfReady(addr)
+		s.shelve(addr) // if it was not emitted, it may have to wait for long
+		if len(s.news) > 0 {
+			continue
+		}
+		select {
+		case <-time.After(gathering):
+		case <-s.over:
+		}
+	}
+}
+
+// tell has the clerk look at a host, if it is one.
+func (s *Sweep) tell(addr netip.Addr) {
+	s.mu.Lock()
+	h := s.hosts[addr]
+	s.mu.Unlock()
+	if h != nil {
+		s.news <- addr
+	}
+}
+
+// tellAll does so for every host, in order of address.
+func (s *Sweep) tellAll() {
+	for _, addr := range s.addresses() {
+		s.news <- addr
 	}
 }
 
@@ -65,12 +101,10 @@ func (s *Sweep) emitRest() {
 
 // deliver hands a host to the caller.
 func (s *Sweep) deliver(addr netip.Addr) {
-	host, err := s.fuse(addr)
-	s.emitting.Lock()
-	defer s.emitting.Unlock()
 	if s.emitErr != nil {
 		return
 	}
+	host, err := s.fuse(addr)
 	if err == nil {
 		err = s.emit(host)
 	}
@@ -151,11 +185,14 @@ func (s *Sweep) fuse(addr netip.Addr) (exposure.Host, error) {
 	return host, nil
 }
 
-// sights is a copy of what is known of an address.
+// sights is a copy of what is known of an address, nil when that was taken back.
 func (s *Sweep) sights(addr netip.Addr) []*sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return cloned(s.hosts[addr].sights)
+	if h := s.hosts[addr]; h != nil {
+		return cloned(h.sights)
+	}
+	return nil
 }
 
 func cloned(sights []*sight) []*sight {

@@ -65,7 +65,7 @@ func (s *Sweep) refused(l *lane, e Event) {
 		}
 		s.mu.Unlock()
 	}
-	s.emitIfReady(e.Addr)
+	s.tell(e.Addr)
 }
 
 // answered takes an endpoint that answered: one that comes with a connection
@@ -84,8 +84,7 @@ func (s *Sweep) answered(hard context.Context, l *lane, e Event) {
 		s.counters.Unverified++
 	}
 	if fresh && e.Conn == nil {
-		s.pending = append(s.pending, c)
-		s.wake.Signal()
+		s.queue(c)
 	}
 	s.mu.Unlock()
 	switch {
@@ -112,13 +111,17 @@ func (s *Sweep) observed(c candidate, o exposure.Observation, failed bool) {
 	*s.hosts[c.addr].sights[c.lane.number] = sight{first: c.first, observed: &o, failed: failed}
 	delete(s.unmet, unmet{c.lane, c.addr})
 	s.mu.Unlock()
-	s.emitIfReady(c.addr)
-	s.shelve(c.addr) // if it was not emitted, it may have to wait for long
+	s.tell(c.addr)
 }
 
 // forget takes a candidate back that turned out not to answer. If it is asked
 // again is up to the caller: a settled address is not.
 func (s *Sweep) forget(c candidate, settled bool) {
+	s.drop(c, settled)
+	s.tell(c.addr)
+}
+
+func (s *Sweep) drop(c candidate, settled bool) {
 	pos, _ := c.lane.place(c.addr)
 	s.mu.Lock()
 	if !settled {
@@ -131,7 +134,6 @@ func (s *Sweep) forget(c candidate, settled bool) {
 		}
 	}
 	s.mu.Unlock()
-	s.emitIfReady(c.addr)
 }
 
 func (s *Sweep) localError(err error) {

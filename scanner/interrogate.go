@@ -43,6 +43,24 @@ func (s *Sweep) talk(ctx, hard context.Context) {
 	}
 }
 
+// queue lets a candidate wait for the next round of conversations: a few in a
+// row wait for their answers together. The caller holds mu.
+func (s *Sweep) queue(c candidate) {
+	s.pending = append(s.pending, c)
+	if len(s.pending) == 1 {
+		time.AfterFunc(gathering, s.rouse)
+	}
+}
+
+// rouse wakes a talker for each candidate that waits.
+func (s *Sweep) rouse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range min(len(s.pending), s.budget.Dialogue) {
+		s.wake.Signal()
+	}
+}
+
 // closeQueue says that no further candidate will come.
 func (s *Sweep) closeQueue() {
 	s.mu.Lock()
@@ -159,7 +177,7 @@ func (s *Sweep) dropDoubtful() {
 			}
 			c := candidate{lane: s.lanes[i], addr: addr}
 			pos, _ := c.lane.place(addr)
-			s.forget(c, false)
+			s.drop(c, false)
 			c.lane.fail(pos)
 			s.localError(errUnconfirmed)
 		}

@@ -38,8 +38,9 @@ type Sweep struct {
 	before  Counters  // of the earlier runs of a resumed sweep
 	buffers sync.Pool // of *[maxUDP]byte, for conversations
 
-	emitting sync.Mutex // one host at a time
-	emitErr  error
+	news    chan netip.Addr // hosts of which more is known; for the clerk
+	over    chan struct{}   // closed when there will be no more news
+	emitErr error           // the clerk's
 
 	mu       sync.Mutex
 	wake     *sync.Cond // pending grew, or closed
@@ -177,7 +178,10 @@ func (s *Sweep) Engine() Engine { return s.engine }
 func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
 	ctx, s.stop = context.WithCancel(ctx)
 	defer s.stop()
-	s.emitReady()
+	s.news, s.over = make(chan netip.Addr, maxNews), make(chan struct{})
+	var clerk sync.WaitGroup
+	clerk.Go(s.clerk)
+	s.tellAll()
 
 	keeper, endKeeper := new(sync.WaitGroup), make(chan struct{})
 	keeper.Go(func() { s.keep(endKeeper) })
@@ -192,6 +196,9 @@ func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
 	walkers.Wait()
 	s.closeQueue()
 	talkers.Wait()
+	close(s.over)
+	close(s.news)
+	clerk.Wait()
 	close(endKeeper)
 	keeper.Wait()
 
@@ -227,7 +234,7 @@ func (s *Sweep) walk(ctx, hard context.Context, l *lane) {
 			return
 		}
 	}
-	s.emitReady()
+	s.tellAll()
 }
 
 // paced marks the time in which there are questions left to ask.
