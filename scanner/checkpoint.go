@@ -60,7 +60,7 @@ type SightState struct {
 	Probe    string          `json:"probe"`
 	From     netip.AddrPort  `json:"from,omitzero"`
 	Datagram []byte          `json:"datagram,omitempty"`
-	Observed json.RawMessage `json:"observed"` // an exposure.Observation
+	Observed json.RawMessage `json:"observed"` // an exposure.Observation; the last field: see appendSight
 }
 
 // ReadCheckpoint reads the head of what was saved. The rest is read by New, so
@@ -175,19 +175,25 @@ func (snap snapshot) write(w io.Writer) error {
 	if err := out.Encode(snap.head); err != nil {
 		return err
 	}
+	var line []byte
 	for i, addr := range snap.addrs {
-		state := HostState{Addr: addr}
+		name, err := json.Marshal(addr)
+		if err != nil {
+			return err
+		}
+		line = fmt.Appendf(line[:0], `{"addr":%s,"sights":[`, name)
 		for n, seen := range snap.hosts[i] {
 			if seen == nil {
 				continue
 			}
-			sight, err := snap.sweep.sightState(n, seen)
-			if err != nil {
+			if line[len(line)-1] == '}' {
+				line = append(line, ',')
+			}
+			if line, err = snap.sweep.appendSight(line, n, seen); err != nil {
 				return err
 			}
-			state.Sights = append(state.Sights, sight)
 		}
-		if err := out.Encode(state); err != nil {
+		if _, err := w.Write(append(line, "]}\n"...)); err != nil {
 			return err
 		}
 	}
@@ -195,16 +201,27 @@ func (snap snapshot) write(w io.Writer) error {
 	return out.Encode(HostState{Hosts: &n})
 }
 
-func (s *Sweep) sightState(lane int, seen *sight) (state SightState, err error) {
-	state = SightState{Probe: s.lanes[lane].probe.Name, From: seen.first.From, Datagram: seen.first.Datagram}
+// appendSight appends the JSON of a SightState. encoding/json would look through
+// every observation once more, which is most of what a checkpoint costs.
+func (s *Sweep) appendSight(line []byte, lane int, seen *sight) ([]byte, error) {
+	state := SightState{Probe: s.lanes[lane].probe.Name, From: seen.first.From, Datagram: seen.first.Datagram}
+	empty, err := json.Marshal(state)
+	if err != nil {
+		return line, err
+	}
+	line = append(line, empty...)
+	observed := line[:len(line)-len("null}")]
 	switch {
 	case seen.failed: // to be interrogated again
+		return line, nil
 	case seen.shelved:
-		state.Observed, err = s.shelf.Get(seen.ref)
+		observed, err = s.shelf.Append(observed, seen.ref)
 	case seen.observed != nil:
-		state.Observed = shelfForm(seen.observed)
+		observed = append(observed, shelfForm(seen.observed)...)
+	default:
+		return line, nil
 	}
-	return state, err
+	return append(observed, '}'), err
 }
 
 // restore takes the state over. Everything in it is checked: the file may have

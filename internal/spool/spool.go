@@ -6,6 +6,7 @@ package spool
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -88,20 +89,37 @@ func (s *Spool) pack(document []byte) []byte {
 }
 
 // Get returns the document at ref.
-func (s *Spool) Get(ref Ref) ([]byte, error) {
+func (s *Spool) Get(ref Ref) ([]byte, error) { return s.Append(nil, ref) }
+
+// Append appends the document at ref to b. Where it fails, b is as it was.
+func (s *Spool) Append(b []byte, ref Ref) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	packed := make([]byte, ref.length)
+	packed, err := s.read(ref)
+	if err != nil {
+		return b, err
+	}
+	size, err := s2.DecodedLen(packed)
+	if err != nil {
+		return b, fmt.Errorf("unpack a spooled document: %w", err)
+	}
+	longer := slices.Grow(b, size)
+	if _, err := s2.Decode(longer[len(b):len(b)+size], packed); err != nil {
+		return b, fmt.Errorf("unpack a spooled document: %w", err)
+	}
+	return longer[:len(b)+size], nil
+}
+
+// read returns what is packed at ref; it is valid until the next call.
+func (s *Spool) read(ref Ref) ([]byte, error) {
 	if ref.chunk >= 0 {
-		copy(packed, s.chunks[ref.chunk][ref.offset:])
-	} else if _, err := s.file.ReadAt(packed, ref.offset); err != nil {
+		return s.chunks[ref.chunk][ref.offset:][:ref.length], nil
+	}
+	s.packed = slices.Grow(s.packed[:0], ref.length)[:ref.length]
+	if _, err := s.file.ReadAt(s.packed, ref.offset); err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.file.Name(), err)
 	}
-	document, err := s2.Decode(nil, packed)
-	if err != nil {
-		return nil, fmt.Errorf("unpack a spooled document: %w", err)
-	}
-	return document, nil
+	return s.packed, nil
 }
 
 // Close drops everything.
