@@ -60,6 +60,7 @@ type stream struct {
 	timeout time.Duration
 	tcp     net.Conn // nil when closed
 	conn    net.Conn // tcp, or the TLS client over it
+	room    []byte   // for replies
 	failed  error    // what this machine could not do
 }
 
@@ -136,10 +137,19 @@ func (s *stream) Ask(ctx context.Context, question []byte, enough func([]byte) b
 	return reply
 }
 
+// read reads one reply, into the same room each time.
 func (s *stream) read(ctx context.Context, enough func([]byte) bool) probes.Reply {
+	var ending probes.Ending
+	s.room, ending = s.fill(ctx, s.room[:0], enough)
+	return probes.Reply{Data: s.room, Ending: ending}
+}
+
+func (s *stream) fill(ctx context.Context, data []byte, enough func([]byte) bool) ([]byte, probes.Ending) {
 	end := s.exchange(s.timeout)
-	data := make([]byte, 0, 4096)
 	for {
+		if len(data) == cap(data) {
+			data = append(make([]byte, 0, min(max(4096, 4*cap(data)), maxReply)), data...)
+		}
 		quiet := time.Now().Add(s.timeout)
 		if quiet.After(end) {
 			quiet = end
@@ -152,15 +162,13 @@ func (s *stream) read(ctx context.Context, enough func([]byte) bool) probes.Repl
 		data = data[:len(data)+n]
 		switch {
 		case n > 0 && enough(data):
-			return probes.Reply{Data: data, Ending: probes.Complete}
+			return data, probes.Complete
 		case err != nil:
-			return probes.Reply{Data: data, Ending: ending(err, !time.Now().Before(end))}
+			return data, ending(err, !time.Now().Before(end))
 		case ctx.Err() != nil || !time.Now().Before(end):
-			return probes.Reply{Data: data, Ending: probes.Deadline}
+			return data, probes.Deadline
 		case len(data) == maxReply:
-			return probes.Reply{Data: data, Ending: probes.Capped}
-		case len(data) == cap(data):
-			data = append(make([]byte, 0, min(4*cap(data), maxReply)), data...)
+			return data, probes.Capped
 		}
 	}
 }
