@@ -127,11 +127,16 @@ func endsReply(line []byte) bool {
 	return false
 }
 
-// exchange keeps one question and its reply as evidence.
+// exchange keeps one question and its reply as evidence: the reply itself, which
+// must stay as it is, or a copy of the part that is kept of a long one.
 func exchange(question string, reply []byte, ending Ending) exposure.Exchange {
+	kept := reply
+	if len(reply) > exposure.MaxEvidence {
+		kept = bytes.Clone(reply[:exposure.MaxEvidence])
+	}
 	return exposure.Exchange{
 		Question: question,
-		Reply:    bytes.Clone(reply[:min(len(reply), exposure.MaxEvidence)]),
+		Reply:    kept,
 		Bytes:    len(reply),
 		Ending:   string(ending),
 	}

@@ -100,13 +100,13 @@ func TestParseStats(t *testing.T) {
 	if got := parseStats([]byte("END\r\n")).stats(); got != nil {
 		t.Errorf("stats of an empty list: %+v, want nil", got)
 	}
-	if got := parseStats([]byte("STAT pid 1\r\nSTAT bytes 12")); len(got) != 1 {
+	if got := parseStats([]byte("STAT pid 1\r\nSTAT bytes 12")); len(got.lines) != 1 {
 		t.Errorf("a line without end was read: %v", got)
 	}
-	if got := parseStats([]byte("STAT a " + strings.Repeat("v", 9999) + "\r\n")); len(got["a"]) != maxStatValue {
-		t.Errorf("kept %d bytes of a value, want %d", len(got["a"]), maxStatValue)
+	if got, _ := parseStats([]byte("STAT a " + strings.Repeat("v", 9999) + "\r\n")).value("a"); len(got) != maxStatValue {
+		t.Errorf("kept %d bytes of a value, want %d", len(got), maxStatValue)
 	}
-	if got := parseStats([]byte(strings.Repeat("x\n", maxStatLines) + "STAT pid 1\r\n")); len(got) != 0 {
+	if got := parseStats([]byte(strings.Repeat("x\n", maxStatLines) + "STAT pid 1\r\n")); !got.empty() {
 		t.Errorf("read beyond %d lines: %v", maxStatLines, got)
 	}
 }

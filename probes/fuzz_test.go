@@ -32,25 +32,52 @@ func FuzzStats(f *testing.F) {
 	for _, name := range []string{"mc1.6.18__default__tcp__stats", "mc1.4.5__default__tcp__stats_settings", "mc1.6.18__asciiauth__tcp__version"} {
 		f.Add(wire(f, name))
 	}
+	f.Add([]byte("STAT a\nSTAT a 1\r\nSTAT  b\r\nSTAT b \r\nSTAT b 2\r\nx\nEND\r\nSTAT c 3\r\n"))
 	f.Fuzz(func(t *testing.T, reply []byte) {
-		values := parseStats(reply)
-		for key, value := range values {
-			if len(key) > maxStatKey || len(value) > maxStatValue || !bytes.Contains(reply, []byte("STAT "+key)) {
-				t.Errorf("%q = %q", key, value)
+		list, want := parseStats(reply), statMap(reply)
+		for key, value := range want {
+			if got, ok := list.value(key); !ok || string(got) != value {
+				t.Errorf("%q = %q, %t; want %q", key, got, ok, value)
 			}
 		}
-		if len(values) > maxStatLines || (values.stats() == nil) != (len(values) == 0) || (values.settings() == nil) != (len(values) == 0) {
-			t.Errorf("%d values", len(values))
+		for _, line := range list.lines {
+			key := string(reply[line.key:line.blank])
+			if _, ok := want[key]; !ok || line.end > uint32(len(reply)) {
+				t.Errorf("%q: there is none", key)
+			}
+		}
+		if len(list.lines) > maxStatLines || (list.stats() == nil) != (len(want) == 0) || (list.settings() == nil) != (len(want) == 0) {
+			t.Errorf("%d lines", len(list.lines))
 		}
 		whole, pieces := &terminator{}, &terminator{}
-		want, got := whole.enough(reply), false
+		atOnce, got := whole.enough(reply), false
 		for n := 0; n <= len(reply) && !got; n++ {
 			got = pieces.enough(reply[:n])
 		}
-		if got != want || !bytes.Equal(whole.last, pieces.last) {
-			t.Errorf("enough: %t at once, %t in pieces", want, got)
+		if got != atOnce || !bytes.Equal(whole.last, pieces.last) {
+			t.Errorf("enough: %t at once, %t in pieces", atOnce, got)
 		}
 	})
+}
+
+// statMap is what parseStats does, with a map of strings: the first of a key
+// that comes twice.
+func statMap(reply []byte) map[string]string {
+	stats := map[string]string{}
+	text := string(reply)
+	for range maxStatLines {
+		line, rest, complete := strings.Cut(text, "\n")
+		line, text = strings.TrimSuffix(line, "\r"), rest
+		if !complete || endsReply([]byte(line)) {
+			break
+		}
+		said, ok := strings.CutPrefix(line, "STAT ")
+		key, value, _ := strings.Cut(said, " ")
+		if _, twice := stats[key]; ok && !twice && key != "" && len(key) <= maxStatKey {
+			stats[key] = value[:min(len(value), maxStatValue)]
+		}
+	}
+	return stats
 }
 
 func FuzzBinary(f *testing.F) {

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,7 @@ func (t *tcpTalk) inspect(ctx context.Context, first lineKind) {
 // `version`: `stats` tells a clone from something else that says ERROR.
 func (t *tcpTalk) withoutVersion(ctx context.Context, first lineKind, reply Reply) {
 	stats := t.list(ctx, qStats)
-	if len(stats.values) == 0 && first != lineServerError {
+	if stats.values.empty() && first != lineServerError {
 		t.foreign(reply.Data)
 		return
 	}
@@ -187,9 +188,10 @@ func (t *tcpTalk) statAnswer(q question, reply Reply, end *terminator) statAnswe
 	return statAnswer{notAsked, values}
 }
 
-// ask puts one question to the endpoint and keeps the reply as evidence.
+// ask puts one question to the endpoint and keeps the reply, as evidence too.
 func (t *tcpTalk) ask(ctx context.Context, q question, enough func([]byte) bool) Reply {
 	reply := t.stream.Ask(ctx, []byte(q.bytes), enough)
+	reply.Data = bytes.Clone(reply.Data)
 	t.obs.Evidence = append(t.obs.Evidence, exchange(q.name, reply.Data, reply.Ending))
 	t.used, t.spent = true, reply.Ending != Complete
 	switch reply.Ending {

@@ -43,7 +43,7 @@ func interrogateUDP(ctx context.Context, d Datagrams, first First) exposure.Obse
 	t.answeredFrom(first.From)
 	reply, mayAsk := t.confirm(ctx)
 	if reply == nil {
-		reply = first.Datagram
+		reply = bytes.Clone(first.Datagram)
 		t.obs.Unconfirmed = true
 		t.obs.Evidence = append(t.obs.Evidence, exchange(qVersion.name, reply, Complete))
 	}
@@ -144,7 +144,7 @@ func (a *Assembler) statAnswer() statAnswer {
 	switch {
 	case a.Complete():
 		return statAnswer{answered, values}
-	case a.end.last != nil && len(values) == 0:
+	case a.end.last != nil && values.empty():
 		return statAnswer{refused, values}
 	}
 	return statAnswer{notAsked, values}

@@ -55,7 +55,8 @@ type Stream interface {
 	// Its error is ErrRefused, ErrNoAnswer, or one that wraps ErrLocal.
 	Redial(ctx context.Context) error
 	// Ask writes the question (nothing, if empty) and reads until enough
-	// reports true of all bytes read since, or the reply ends otherwise.
+	// reports true of all bytes read since, or the reply ends otherwise. The
+	// bytes of a reply are valid until the next question.
 	Ask(ctx context.Context, question []byte, enough func(reply []byte) bool) Reply
 	// StartTLS performs a TLS handshake as a client that verifies nothing and
 	// has no certificate; from then on Ask speaks inside, until Redial. An

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -23,7 +24,7 @@ func (k answerKind) failed() bool { return k == refused || k == hungUp || k == s
 // statAnswer is the answer to `stats` or `stats settings`.
 type statAnswer struct {
 	kind   answerKind
-	values statMap
+	values statList
 }
 
 // traits is what is held against stock memcached.
@@ -90,43 +91,47 @@ func identify(t traits) (product string, why []string) {
 }
 
 func versionHas(word string) func(traits) (string, bool) {
+	why := fmt.Sprintf("the version contains %q", word)
 	return func(t traits) (string, bool) {
-		return fmt.Sprintf("the version contains %q", word),
-			t.versionIs(func(v string) bool { return strings.Contains(v, word) })
+		return why, t.versionIs(func(v string) bool { return strings.Contains(v, word) })
 	}
 }
 
 func versionBegins(prefix string) func(traits) (string, bool) {
+	why := fmt.Sprintf("the version begins with %q", prefix)
 	return func(t traits) (string, bool) {
-		return fmt.Sprintf("the version begins with %q", prefix),
-			t.versionIs(func(v string) bool { return strings.HasPrefix(v, prefix) })
+		return why, t.versionIs(func(v string) bool { return strings.HasPrefix(v, prefix) })
 	}
 }
 
 func versionEnds(suffix string) func(traits) (string, bool) {
+	why := fmt.Sprintf("the version ends with %q", suffix)
 	return func(t traits) (string, bool) {
-		return fmt.Sprintf("the version ends with %q", suffix),
-			t.versionIs(func(v string) bool { return strings.HasSuffix(v, suffix) })
+		return why, t.versionIs(func(v string) bool { return strings.HasSuffix(v, suffix) })
 	}
 }
 
 func statPresent(key string) func(traits) (string, bool) {
+	why := "stats has " + key
 	return func(t traits) (string, bool) {
-		_, ok := t.stats.values[key]
-		return fmt.Sprintf("stats has %s", key), ok
+		_, ok := t.stats.values.value(key)
+		return why, ok
 	}
 }
 
 func statBegins(key, prefix string) func(traits) (string, bool) {
+	why := "stats says " + key + " " + prefix
 	return func(t traits) (string, bool) {
-		value, ok := t.stats.values[key]
-		return fmt.Sprintf("stats says %s %s", key, prefix), ok && strings.HasPrefix(value, prefix)
+		value, _ := t.stats.values.value(key)
+		return why, bytes.HasPrefix(value, []byte(prefix))
 	}
 }
 
 func settingIs(key, want string) func(traits) (string, bool) {
+	why := "stats settings says " + key + " " + want
 	return func(t traits) (string, bool) {
-		return fmt.Sprintf("stats settings says %s %s", key, want), t.settings.values[key] == want
+		value, _ := t.settings.values.value(key)
+		return why, string(value) == want
 	}
 }
 
@@ -142,20 +147,20 @@ func answersServerError(t traits) (string, bool) {
 }
 
 func noVersion(t traits) (string, bool) {
-	return "answers stats, but does not know version", t.first == lineError && len(t.stats.values) > 0
+	return "answers stats, but does not know version", t.first == lineError && !t.stats.values.empty()
 }
 
 func knowsNothing(t traits) (string, bool) {
 	return "does not know version, and gave no statistics",
-		(t.first == lineError || t.first == lineStat) && len(t.stats.values) == 0
+		(t.first == lineError || t.first == lineStat) && t.stats.values.empty()
 }
 
 func otherStatVersion(t traits) (string, bool) {
-	inStats, ok := t.stats.values["version"]
+	inStats, ok := t.stats.values.value("version")
 	if t.version == nil || t.stats.kind != answered {
 		return "", false
 	}
-	return "stats does not say the same version as version does", !ok || inStats != *t.version
+	return "stats does not say the same version as version does", !ok || string(inStats) != *t.version
 }
 
 // stockVersion is the version that upstream's build puts together: a number,
@@ -166,8 +171,8 @@ var stockVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-\S+)?$`)
 // also failed a question, since distributors append their name ("1.4.25
 // Ubuntu") and builds outside of git say UNKNOWN.
 func oddVersion(t traits) (string, bool) {
-	odd := t.versionIs(func(v string) bool { return !stockVersion.MatchString(v) })
-	return "the version is not of the form 1.2.3", odd && (t.stats.kind.failed() || t.settings.kind.failed())
+	return "the version is not of the form 1.2.3", (t.stats.kind.failed() || t.settings.kind.failed()) &&
+		t.versionIs(func(v string) bool { return !stockVersion.MatchString(v) })
 }
 
 // before14: releases before 1.4 know less than what is asked for here
@@ -179,8 +184,8 @@ func before14(t traits) bool {
 }
 
 func thinStats(t traits) (string, bool) {
-	_, pid := t.stats.values["pid"]
-	_, pointer := t.stats.values["pointer_size"]
+	_, pid := t.stats.values.value("pid")
+	_, pointer := t.stats.values.value("pointer_size")
 	return "stats has no pid or no pointer_size", t.stats.kind == answered && !(pid && pointer) && !before14(t)
 }
 

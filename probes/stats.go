@@ -3,7 +3,6 @@ package probes
 import (
 	"bytes"
 	"strconv"
-	"strings"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -16,109 +15,148 @@ const (
 	maxStatValue = 512
 )
 
-// statMap holds the STAT lines of one reply, values raw.
-type statMap map[string]string
+// statList holds the STAT lines of one reply, values raw.
+type statList struct {
+	reply []byte // what the lines are parts of
+	lines []statLine
+}
+
+// statLine is where in a reply a key begins, a blank ends it, and the value
+// ends. Of the hundred lines that a server sends, few are ever read.
+type statLine struct{ key, blank, end uint32 }
 
 // parseStats reads STAT lines until END, an error line or the end of the
 // bytes. A line that is none of these is skipped, and so are keys that are too
-// long; values are cut. Of a key that comes twice, which memcached never
-// sends, the first value counts: what comes late cannot rewrite what was said.
-func parseStats(reply []byte) statMap {
-	stats := make(statMap, min(bytes.Count(reply, []byte{'\n'}), maxStatLines))
-	text := string(reply) // once: keys and values are parts of it
+// long; values are cut. The reply is not copied: it must stay as it is.
+func parseStats(reply []byte) statList {
+	const stat = "STAT "
+	list := statList{reply: reply, lines: make([]statLine, 0, min(bytes.Count(reply, []byte{'\n'}), maxStatLines))}
+	at := 0
 	for range maxStatLines {
-		line, complete := firstLine(reply)
+		line, complete := firstLine(reply[at:])
 		if !complete || endsReply(line) {
 			break
 		}
-		said := text[:len(line)]
-		next := bytes.IndexByte(reply, '\n') + 1
-		reply, text = reply[next:], text[next:]
-		rest, ok := strings.CutPrefix(said, "STAT ")
-		if !ok {
-			continue
+		if rest, ok := bytes.CutPrefix(line, []byte(stat)); ok {
+			key, value, _ := bytes.Cut(rest, []byte{' '})
+			if len(key) > 0 && len(key) <= maxStatKey {
+				list.add(at+len(stat), len(key), min(len(value), maxStatValue))
+			}
 		}
-		key, value, _ := strings.Cut(rest, " ")
-		if len(key) == 0 || len(key) > maxStatKey {
-			continue
-		}
-		if _, twice := stats[key]; !twice {
-			stats[key] = value[:min(len(value), maxStatValue)]
-		}
+		at += bytes.IndexByte(reply[at:], '\n') + 1
 	}
-	return stats
+	return list
 }
 
-func (m statMap) text(key string) *string {
-	if value, ok := m[key]; ok {
-		value = strings.Clone(value) // without the reply that it is part of
-		return &value
+// add takes in a line: where its key begins, and how long key and value are.
+func (l *statList) add(at, key, value int) {
+	l.lines = append(l.lines, statLine{uint32(at), uint32(at + key), uint32(at + key + 1 + value)})
+}
+
+// empty reports whether there was not a single STAT line.
+func (l statList) empty() bool { return len(l.lines) == 0 }
+
+// value is what a key stands for. Of a key that comes twice, which memcached
+// never sends, the first value counts: what comes late cannot rewrite what was
+// said.
+func (l statList) value(key string) (value []byte, ok bool) {
+	for _, line := range l.lines {
+		if string(l.reply[line.key:line.blank]) == key {
+			return l.reply[line.blank+1 : line.end], true
+		}
+	}
+	return nil, false
+}
+
+// statReader reads what the report has room for. Numbers and texts lie side by
+// side, so that each does not cost an allocation of its own.
+type statReader struct {
+	statList
+	numbers []uint64
+	texts   []string
+}
+
+func (r *statReader) text(key string) *string {
+	if value, ok := r.value(key); ok {
+		return keep(&r.texts, string(value)) // without the reply that it is part of
 	}
 	return nil
 }
 
 // number is nil for a value that is no number or out of range: what cannot be
 // read was not measured.
-func (m statMap) number(key string) *uint64 {
-	if n, err := strconv.ParseUint(m[key], 10, 64); err == nil {
-		return &n
+func (r *statReader) number(key string) *uint64 {
+	if value, ok := r.value(key); ok {
+		if n, err := strconv.ParseUint(string(value), 10, 64); err == nil {
+			return keep(&r.numbers, n)
+		}
 	}
 	return nil
 }
 
-func (m statMap) signed(key string) *int64 {
-	if n, err := strconv.ParseInt(m[key], 10, 64); err == nil {
-		return &n
+func (r *statReader) signed(key string) *int64 {
+	if value, ok := r.value(key); ok {
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+			return &n
+		}
 	}
 	return nil
+}
+
+// keep is where v lies in a room from now on.
+func keep[T any](room *[]T, v T) *T {
+	*room = append(*room, v)
+	return &(*room)[len(*room)-1]
 }
 
 // stats is the part of a `stats` reply that the report has room for; nil when
 // there was not a single STAT line.
-func (m statMap) stats() *exposure.Stats {
-	if len(m) == 0 {
+func (l statList) stats() *exposure.Stats {
+	if l.empty() {
 		return nil
 	}
+	r := statReader{l, make([]uint64, 0, 11), make([]string, 0, 2)}
 	return &exposure.Stats{
-		Version:          m.text("version"),
-		PID:              m.number("pid"),
-		Uptime:           m.number("uptime"),
-		Time:             m.signed("time"),
-		Libevent:         m.text("libevent"),
-		PointerSize:      m.number("pointer_size"),
-		CurrConnections:  m.number("curr_connections"),
-		TotalConnections: m.number("total_connections"),
-		MaxConnections:   m.number("max_connections"),
-		CurrItems:        m.number("curr_items"),
-		Bytes:            m.number("bytes"),
-		LimitMaxBytes:    m.number("limit_maxbytes"),
-		Evictions:        m.number("evictions"),
-		Threads:          m.number("threads"),
+		Version:          r.text("version"),
+		PID:              r.number("pid"),
+		Uptime:           r.number("uptime"),
+		Time:             r.signed("time"),
+		Libevent:         r.text("libevent"),
+		PointerSize:      r.number("pointer_size"),
+		CurrConnections:  r.number("curr_connections"),
+		TotalConnections: r.number("total_connections"),
+		MaxConnections:   r.number("max_connections"),
+		CurrItems:        r.number("curr_items"),
+		Bytes:            r.number("bytes"),
+		LimitMaxBytes:    r.number("limit_maxbytes"),
+		Evictions:        r.number("evictions"),
+		Threads:          r.number("threads"),
 	}
 }
 
 // settings is the part of a `stats settings` reply that the report has room
 // for; nil when there was not a single STAT line.
-func (m statMap) settings() *exposure.Settings {
-	if len(m) == 0 {
+func (l statList) settings() *exposure.Settings {
+	if l.empty() {
 		return nil
 	}
+	r := statReader{l, make([]uint64, 0, 6), make([]string, 0, 10)}
 	return &exposure.Settings{
-		MaxBytes:         m.number("maxbytes"),
-		MaxConns:         m.number("maxconns"),
-		TCPPort:          m.number("tcpport"),
-		UDPPort:          m.number("udpport"),
-		Inter:            m.text("inter"),
-		Verbosity:        m.number("verbosity"),
-		Evictions:        m.text("evictions"),
-		ItemSizeMax:      m.number("item_size_max"),
-		AuthEnabledSASL:  m.text("auth_enabled_sasl"),
-		AuthEnabledASCII: m.text("auth_enabled_ascii"),
-		SSLEnabled:       m.text("ssl_enabled"),
-		BindingProtocol:  m.text("binding_protocol"),
-		FlushEnabled:     m.text("flush_enabled"),
-		DumpEnabled:      m.text("dump_enabled"),
-		ShutdownCommand:  m.text("shutdown_command"),
-		ProxyEnabled:     m.text("proxy_enabled"),
+		MaxBytes:         r.number("maxbytes"),
+		MaxConns:         r.number("maxconns"),
+		TCPPort:          r.number("tcpport"),
+		UDPPort:          r.number("udpport"),
+		Inter:            r.text("inter"),
+		Verbosity:        r.number("verbosity"),
+		Evictions:        r.text("evictions"),
+		ItemSizeMax:      r.number("item_size_max"),
+		AuthEnabledSASL:  r.text("auth_enabled_sasl"),
+		AuthEnabledASCII: r.text("auth_enabled_ascii"),
+		SSLEnabled:       r.text("ssl_enabled"),
+		BindingProtocol:  r.text("binding_protocol"),
+		FlushEnabled:     r.text("flush_enabled"),
+		DumpEnabled:      r.text("dump_enabled"),
+		ShutdownCommand:  r.text("shutdown_command"),
+		ProxyEnabled:     r.text("proxy_enabled"),
 	}
 }
