@@ -2,6 +2,8 @@ package probes
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -17,9 +19,9 @@ const (
 // twice, or never. It counts all of them, since all of them are traffic that
 // a forged request would have caused, and puts together those that fit.
 type Assembler struct {
-	sizes      []int             // payload of every datagram, in order of arrival
-	bytes      int               // sum of sizes
-	seen       map[uint16][]byte // first payload of each sequence number
+	sizes      []int  // payload of every datagram, in order of arrival
+	bytes      int    // sum of sizes
+	seen       []part // the first of each sequence number, in order; up to next without a gap
 	duplicates int
 	conflicts  int // duplicates whose content differs from the first
 	malformed  int // datagrams without a plausible frame
@@ -29,6 +31,15 @@ type Assembler struct {
 	end        terminator
 	capped     bool
 }
+
+// part is what one datagram brought.
+type part struct {
+	sequence uint16
+	payload  []byte
+}
+
+// usualDatagrams is how many a reply of statistics has at most.
+const usualDatagrams = 3
 
 // Add takes one datagram and says how long to wait for another: Linger once
 // the reply is whole, since duplicates may follow, and Enough when a cap was
@@ -56,23 +67,27 @@ func (a *Assembler) Add(datagram []byte) Patience {
 
 func (a *Assembler) place(f Frame) {
 	a.declared = max(a.declared, int(f.Total))
-	if first, twice := a.seen[f.Sequence]; twice {
+	at, twice := slices.BinarySearchFunc(a.seen, f.Sequence, func(p part, sequence uint16) int {
+		return cmp.Compare(p.sequence, sequence)
+	})
+	if twice {
 		a.duplicates++
-		if !bytes.Equal(first, f.Payload) {
+		if !bytes.Equal(a.seen[at].payload, f.Payload) {
 			a.conflicts++
 		}
 		return
 	}
-	if a.seen == nil {
-		a.seen = map[uint16][]byte{}
+	if f.Sequence == 0 { // what it declares may be a lie
+		a.reply = make([]byte, 0, len(f.Payload)*min(int(f.Total), usualDatagrams))
 	}
-	a.seen[f.Sequence] = bytes.Clone(f.Payload)
-	for a.next <= 0xffff {
-		payload, ok := a.seen[uint16(a.next)]
-		if !ok {
-			break
-		}
-		a.reply = append(a.reply, payload...)
+	if int(f.Sequence) != a.next {
+		f.Payload = bytes.Clone(f.Payload) // it must wait for others
+	}
+	a.seen = slices.Insert(a.seen, at, part{f.Sequence, f.Payload})
+	for a.next < len(a.seen) && int(a.seen[a.next].sequence) == a.next {
+		p := &a.seen[a.next]
+		a.reply = append(a.reply, p.payload...)
+		p.payload = a.reply[len(a.reply)-len(p.payload):]
 		a.next++
 	}
 }

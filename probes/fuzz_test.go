@@ -104,13 +104,35 @@ func FuzzAssembler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var a Assembler
 		total, count := 0, 0
+		first, conflicts := map[int]string{}, 0 // the payload of each number
 		for len(input) > 0 && !a.capped {
 			n := min(int(input[0]), len(input)-1)
-			datagram := input[1 : 1+n]
+			datagram := bytes.Clone(input[1 : 1+n])
 			input = input[1+n:]
+			if f, ok := ParseFrame(datagram); ok && f.Plausible() {
+				was, twice := first[int(f.Sequence)]
+				switch {
+				case !twice:
+					first[int(f.Sequence)] = string(f.Payload)
+				case was != string(f.Payload):
+					conflicts++
+				}
+			}
 			a.Add(datagram)
+			clear(datagram) // it is not kept
 			total += len(datagram)
 			count++
+		}
+		want := ""
+		for i := 0; ; i++ {
+			payload, ok := first[i]
+			if !ok {
+				break
+			}
+			want += payload
+		}
+		if string(a.Reply()) != want || a.conflicts != conflicts || len(a.seen) != len(first) {
+			t.Errorf("reply %q, want %q; %d conflicts, want %d; %d seen, want %d", a.Reply(), want, a.conflicts, conflicts, len(a.seen), len(first))
 		}
 		amp := a.Amplification("stats", 15, true)
 		if amp == nil {
