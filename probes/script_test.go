@@ -51,6 +51,7 @@ type scripted struct {
 	server
 	secure, closed bool
 	written        []string
+	last           []byte // the reply to the last question
 	redials        int
 	handshakes     int
 	provoked       bool // plain version was closed without a byte: a handshake may follow
@@ -74,6 +75,7 @@ func (s *scripted) StartTLS(context.Context) (TLSInfo, error) {
 
 func (s *scripted) Ask(_ context.Context, question []byte, enough func([]byte) bool) Reply {
 	s.written = append(s.written, string(question))
+	clear(s.last) // valid until the next question
 	if s.closed {
 		return Reply{Ending: FIN}
 	}
@@ -89,6 +91,7 @@ func (s *scripted) Ask(_ context.Context, question []byte, enough func([]byte) b
 		a.ending = Quiet
 	}
 	reply := deliver([]byte(a.data), a.ending, s.chunk, enough)
+	s.last = reply.Data
 	reply.Unsent = a.unsent && closedEmpty(reply)
 	s.provoked = s.provoked || !s.secure && string(question) == askVersion && closedEmpty(reply) && !reply.Unsent
 	s.closed = a.closes || reply.Ending != Complete && reply.Ending != Quiet
