@@ -47,26 +47,34 @@ func Hidden(r rune) bool {
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
+// escapes is what escapeBytes writes of each byte, "" where that is the byte itself.
+var escapes = func() (list [256]string) {
+	for c := range list {
+		if c < ' ' || c > '~' {
+			list[c] = fmt.Sprintf(`\x%02x`, c)
+		}
+	}
+	list['\r'], list['\n'], list['\t'], list['\\'] = `\r`, `\n`, `\t`, `\\`
+	return list
+}()
+
 // escapeBytes writes a raw reply as one line of printable ASCII. Unlike
 // Escape it doubles backslashes, so that the text stands for one reply only.
 func escapeBytes(raw []byte) string {
-	const hex = "0123456789abcdef"
-	b := make([]byte, 0, len(raw)+len(raw)/8)
+	size := len(raw)
 	for _, c := range raw {
-		switch {
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c == '\\':
-			b = append(b, '\\', '\\')
-		case c >= ' ' && c <= '~':
-			b = append(b, c)
-		default:
-			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
+		size += max(1, len(escapes[c])) - 1
+	}
+	var b strings.Builder
+	b.Grow(size)
+	plain := 0 // where the bytes begin that are still to be written as they are
+	for i, c := range raw {
+		if escapes[c] != "" {
+			b.Write(raw[plain:i])
+			b.WriteString(escapes[c])
+			plain = i + 1
 		}
 	}
-	return string(b)
+	b.Write(raw[plain:])
+	return b.String()
 }

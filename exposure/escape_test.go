@@ -3,6 +3,7 @@ package exposure
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -47,6 +48,29 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("%q: escaping again changes it", e)
 		}
 	})
+}
+
+// TestEscapeBytes: every byte, in a text that is made exactly as long as it gets.
+func TestEscapeBytes(t *testing.T) {
+	special := map[byte]string{'\r': `\r`, '\n': `\n`, '\t': `\t`, '\\': `\\`}
+	var raw []byte
+	want := ""
+	for c := range 256 {
+		raw = append(raw, byte(c), 'x', byte(c))
+		one := fmt.Sprintf(`\x%02x`, c)
+		if text, ok := special[byte(c)]; ok {
+			one = text
+		} else if ' ' <= c && c <= '~' {
+			one = string(rune(c))
+		}
+		want += one + "x" + one
+	}
+	if got := escapeBytes(raw); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if n := testing.AllocsPerRun(10, func() { escapeBytes(raw) }); n > 1 {
+		t.Errorf("%v allocations, want one", n)
+	}
 }
 
 func FuzzExchange(f *testing.F) {
