@@ -28,6 +28,7 @@ type span struct {
 type described struct {
 	weakness
 	words     string // weakness.affects
+	mended    []mend
 	reference string
 }
 
@@ -35,7 +36,7 @@ type described struct {
 // are made once: every finding is looked up in them.
 var weaknesses = sync.OnceValue(func() (list []described) {
 	for _, w := range published() {
-		list = append(list, described{w, w.affects(), "https://nvd.nist.gov/vuln/detail/" + w.id})
+		list = append(list, described{w, w.affects(), w.mends(), "https://nvd.nist.gov/vuln/detail/" + w.id})
 	}
 	return list
 })
@@ -140,6 +141,15 @@ func kept() []string {
 		"1.6.6", "1.6.12", "1.6.15", "1.6.17", "1.6.22",
 	}
 }
+
+// keptReleases are the same as they are looked up, for every finding.
+var keptReleases = sync.OnceValue(func() map[Release]bool {
+	set := map[Release]bool{}
+	for _, number := range kept() {
+		set[release(number)] = true
+	}
+	return set
+})
 
 // Upstream makes its releases from one line: no series is mended any more once
 // the next has begun. endoflife.date/memcached has the same: 1.5 ended on

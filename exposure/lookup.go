@@ -33,23 +33,36 @@ func (f *Finding) lookUp() {
 		if f.Release == nil {
 			f.Release = lifecycle(r)
 		}
-		f.add(vulnerabilities(r, f.serverOf(o)))
+		f.addAll(suspect{r, f.serverOf(o)})
 	}
 	slices.SortFunc(f.Vulnerabilities, func(a, b Vulnerability) int {
 		return cmp.Or(cmp.Compare(a.Certainty, b.Certainty), cmp.Compare(b.CVSS, a.CVSS), cmp.Compare(a.ID, b.ID))
 	})
 }
 
+// addAll takes in what s has, or may have.
+func (f *Finding) addAll(s suspect) {
+	n := 0
+	for range s.weaknesses {
+		n++
+	}
+	f.Vulnerabilities = slices.Grow(f.Vulnerabilities, n)
+	for w, certainty := range s.weaknesses {
+		f.add(Vulnerability{
+			ID: w.id, Certainty: certainty, Title: w.title, CVSS: w.cvss, CVSSVer: w.cvssVersion,
+			Affects: w.words, Fixed: w.fixedFor(s.release), Reference: w.reference,
+		})
+	}
+}
+
 // add takes in what is not there yet, and what is surer than what is there.
-func (f *Finding) add(list []Vulnerability) {
-	for _, v := range list {
-		i := slices.IndexFunc(f.Vulnerabilities, func(w Vulnerability) bool { return w.ID == v.ID })
-		switch {
-		case i < 0:
-			f.Vulnerabilities = append(f.Vulnerabilities, v)
-		case v.Certainty == Affected:
-			f.Vulnerabilities[i] = v
-		}
+func (f *Finding) add(v Vulnerability) {
+	i := slices.IndexFunc(f.Vulnerabilities, func(w Vulnerability) bool { return w.ID == v.ID })
+	switch {
+	case i < 0:
+		f.Vulnerabilities = append(f.Vulnerabilities, v)
+	case v.Certainty == Affected:
+		f.Vulnerabilities[i] = v
 	}
 }
 
@@ -64,36 +77,41 @@ func (f *Finding) serverOf(o *Observation) server {
 	return s
 }
 
-// vulnerabilities lists what a server of that release has, or may have.
-func vulnerabilities(r Release, s server) []Vulnerability {
-	var list []Vulnerability
-	for _, w := range weaknesses() {
-		at, inside := w.at(r)
-		holds := w.needs.test(s)
-		if !inside || holds == no {
+// suspect is a server by its release.
+type suspect struct {
+	release Release
+	server  server
+}
+
+// weaknesses yields what s has, or may have.
+func (s suspect) weaknesses(yield func(*described, Certainty) bool) {
+	upstream := s.release.upstream()
+	list := weaknesses()
+	for i := range list {
+		w := &list[i]
+		at, inside := w.at(s.release)
+		if !inside {
 			continue
 		}
-		certainty := Possible
-		if holds == yes && (w.observed || at.certain && r.upstream()) {
+		holds, certainty := w.needs.test(s.server), Possible
+		if holds == yes && (w.observed || at.certain && upstream) {
 			certainty = Affected
 		}
-		list = append(list, Vulnerability{
-			ID: w.id, Certainty: certainty, Title: w.title, CVSS: w.cvss, CVSSVer: w.cvssVersion,
-			Affects: w.words, Fixed: w.fixedFor(r), Reference: w.reference,
-		})
+		if holds != no && !yield(w, certainty) {
+			return
+		}
 	}
-	return list
 }
 
 // upstream reports whether a server that calls itself r was most likely built
 // from upstream's sources: it names nothing but the number, and nobody is known
 // to keep that number for years.
 func (r Release) upstream() bool {
-	return r.plain() && !slices.Contains(kept(), r.String())
+	return r.plain() && !keptReleases()[r]
 }
 
 // at is the span that a release lies in.
-func (w weakness) at(r Release) (s span, inside bool) {
+func (w *weakness) at(r Release) (s span, inside bool) {
 	for _, s := range w.spans {
 		if s.from.Compare(r) <= 0 && r.Compare(s.before) < 0 {
 			return s, true
@@ -116,11 +134,27 @@ func (w weakness) runs() []span {
 	return runs
 }
 
-// fixedFor is the first release after r without the weakness, "" for none.
-func (w weakness) fixedFor(r Release) string {
+// mend is a release that is the first without a weakness.
+type mend struct {
+	release Release
+	number  string
+}
+
+// mends are the releases that mend w, in order.
+func (w weakness) mends() (list []mend) {
 	for _, s := range w.runs() {
-		if r.Compare(s.before) < 0 && s.before != release("") {
-			return s.before.String()
+		if s.before != release("") {
+			list = append(list, mend{s.before, s.before.String()})
+		}
+	}
+	return list
+}
+
+// fixedFor is the first release after r without the weakness, "" for none.
+func (w *described) fixedFor(r Release) string {
+	for _, m := range w.mended {
+		if r.Compare(m.release) < 0 {
+			return m.number
 		}
 	}
 	return ""
@@ -159,9 +193,12 @@ const (
 		"where it is from a package, look at its changelog."
 )
 
+// endOfLife reports whether upstream mends r no more.
+func (r Release) endOfLife() bool { return r.Compare(release(firstMaintained)) < 0 }
+
 // lifecycle is what is known of a release.
 func lifecycle(r Release) *Lifecycle {
-	l := &Lifecycle{Version: r.String(), UDPDefault: "off", EndOfLife: r.Compare(release(firstMaintained)) < 0}
+	l := &Lifecycle{Version: r.String(), UDPDefault: "off", EndOfLife: r.endOfLife()}
 	if r.Compare(release(udpOnSince)) >= 0 && r.Compare(release(udpOffSince)) < 0 {
 		l.UDPDefault = "on"
 	}

@@ -13,9 +13,9 @@ func affectedBy(f *Finding, o *Observation) string {
 		return ""
 	}
 	var ids []string
-	for _, v := range vulnerabilities(r, f.serverOf(o)) {
-		if v.Certainty == Affected {
-			ids = append(ids, v.ID)
+	for w, certainty := range (suspect{r, f.serverOf(o)}).weaknesses {
+		if certainty == Affected {
+			ids = append(ids, w.id)
 		}
 	}
 	if len(ids) == 0 {
@@ -30,7 +30,7 @@ func outdated(_ *Finding, o *Observation) string {
 	switch {
 	case !ok || !r.plain():
 		return ""
-	case lifecycle(r).EndOfLife:
+	case r.endOfLife():
 		return fmt.Sprintf("Upstream mends %s no more: since %s it makes its releases from that line alone.", r, firstMaintained)
 	case r.Compare(release(lastSecurityRelease)) < 0:
 		return fmt.Sprintf("Since %s, upstream has mended security bugs without a CVE, up to %s.", r, lastSecurityRelease)
