@@ -2,9 +2,9 @@ package exposure
 
 import "net/netip"
 
-// remedy knows how to close what is exposed on one kind of system. It returns
-// nothing when it has nothing to close there.
-type remedy func(exposed) []Fix
+// remedy knows how to close what is exposed on one kind of system, and appends
+// that to a list: nothing when it has nothing to close there.
+type remedy func([]Fix, exposed) []Fix
 
 // form is what a remedy's ready file is.
 type form int
@@ -25,25 +25,23 @@ type system struct {
 
 // systems lists them, what helps everywhere first. A new one is one file and
 // one line here.
-func systems() []system {
-	return []system{
-		{"owner", fixOwner, advice, true},
-		{"memcached", fixMemcached, advice, true},
-		{"debian", fixDebian, script, true},
-		{"rhel", fixRHEL, script, true},
-		{"systemd", fixSystemd, document, true},
-		{"iptables", fixIptables, document, true},
-		{"nftables", fixNftables, document, true},
-		{"csf", fixCSF, script, true},
-		{"aws-sg", fixAWS, script, false},
-		{"kubernetes-networkpolicy", fixKubernetes, document, false},
-	}
+var systems = []system{
+	{"owner", fixOwner, advice, true},
+	{"memcached", fixMemcached, advice, true},
+	{"debian", fixDebian, script, true},
+	{"rhel", fixRHEL, script, true},
+	{"systemd", fixSystemd, document, true},
+	{"iptables", fixIptables, document, true},
+	{"nftables", fixNftables, document, true},
+	{"csf", fixCSF, script, true},
+	{"aws-sg", fixAWS, script, false},
+	{"kubernetes-networkpolicy", fixKubernetes, document, false},
 }
 
 // Systems lists the kinds of system that Remedy has more than advice for.
 func Systems() []string {
 	var names []string
-	for _, s := range systems() {
+	for _, s := range systems {
 		if s.form != advice {
 			names = append(names, s.name)
 		}
@@ -74,33 +72,41 @@ func Advice(f *Finding, name string, clients []netip.Prefix) []Fix {
 }
 
 func (x exposed) remedy(name string) []Fix {
-	for _, s := range systems() {
+	for _, s := range systems {
 		if s.name == name {
-			return s.fixes(x)
+			return s.appendFixes(nil, x)
 		}
 	}
 	return nil
 }
 
+// usualFixes is how many there are of a memcached that answers TCP and UDP.
+const usualFixes = 20
+
 // fixes says how to close f, for every kind of system that reports speak of.
 func fixes(f *Finding) []Fix {
 	x := exposedBy(f)
-	var list []Fix
-	for _, s := range systems() {
+	list := make([]Fix, 0, usualFixes)
+	for _, s := range systems {
 		if s.reported {
-			list = append(list, s.fixes(x)...)
+			list = s.appendFixes(list, x)
 		}
 	}
-	return append(list, fixUser(f)...)
-}
-
-func (s system) fixes(x exposed) []Fix {
-	if len(x.udp)+len(x.tcp) == 0 {
+	list = append(list, fixUser(f)...)
+	if len(list) == 0 {
 		return nil
 	}
-	list := s.remedy(x)
-	for i := range list {
-		list[i].For = s.name
+	return list
+}
+
+func (s *system) appendFixes(list []Fix, x exposed) []Fix {
+	if len(x.udp)+len(x.tcp) == 0 {
+		return list
+	}
+	others := len(list)
+	list = s.remedy(list, x)
+	for i := range list[others:] {
+		list[others+i].For = s.name
 	}
 	return list
 }

@@ -10,7 +10,7 @@ import (
 // allow, so the clients come first, then everyone goes; a rule that is there
 // already, or is not, makes aws complain and nothing else. A rule for more
 // ports than these is left as it is: SSH may hang on it.
-func fixAWS(x exposed) []Fix {
+func fixAWS(list []Fix, x exposed) []Fix {
 	const instead = " || echo 'no change: see above' >&2"
 	permission := func(transport Transport, port uint16, p netip.Prefix) string {
 		ranges := "IpRanges=[{CidrIp=%s}]"
@@ -31,10 +31,10 @@ func fixAWS(x exposed) []Fix {
 	for _, f := range x.families() {
 		everyone = append(everyone, netip.MustParsePrefix(f.everyone))
 	}
-	list := []Fix{{Title: "Find the security groups of the host, and write the one to change into SG", Lines: []string{
+	list = append(list, Fix{Title: "Find the security groups of the host, and write the one to change into SG", Lines: []string{
 		fmt.Sprintf(`aws ec2 describe-network-interfaces --filters "Name=%s,Values=%s" --query 'NetworkInterfaces[].Groups[].[GroupId,GroupName]' --output text`, x.awsFilter(), x.ip.Unmap()),
 		`: "${SG:?write the security group to change into SG: SG=sg-...}"`,
-	}}}
+	}})
 	if len(x.clients) > 0 {
 		list = append(list, Fix{Title: "Let the given networks in", Lines: change("authorize", x.clients)})
 	}

@@ -21,6 +21,8 @@ type family struct {
 var (
 	ipv4 = family{"0.0.0.0/0", "10.0.0.0/24", "iptables", "ip", "-4"}
 	ipv6 = family{"::/0", "fd00::/64", "ip6tables", "ip6", "-6"}
+
+	ipv4First, ipv6First = []family{ipv4, ipv6}, []family{ipv6, ipv4}
 )
 
 func familyOf(p netip.Prefix) family {

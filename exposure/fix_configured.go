@@ -10,14 +10,13 @@ import (
 // clients need TCP, the unit is told who they are: memcached cannot be. own are
 // the lines that end the script, before it changes anything, where the file is
 // another server's.
-func (x exposed) configured(where string, own []string, edit func(options []string) []string) []Fix {
+func (x exposed) configured(list []Fix, where string, own []string, edit func(options []string) []string) []Fix {
 	if !x.stock {
-		return nil
+		return list
 	}
 	if _, ok := x.instance(); !ok {
-		return x.dropIn() // nobody knows which file it reads
+		return x.dropIn(list) // nobody knows which file it reads
 	}
-	var list []Fix
 	options, filtered := x.options(), x.reachable && len(x.clients) > 0
 	switch {
 	case len(options) > 0:
@@ -26,7 +25,7 @@ func (x exposed) configured(where string, own []string, edit func(options []stri
 		list = append(list, Fix{Title: "See that the unit is that of the server (" + where + ")", Lines: own})
 	}
 	if filtered { // before the restart: it must hold as soon as it listens again
-		list = append(list, x.dropIn()...)
+		list = x.dropIn(list)
 	}
 	if len(options) > 0 {
 		list = append(list, Fix{Title: "Restart it, which empties the cache and ends its connections, and see what it listens on", Lines: x.restart()})
@@ -36,23 +35,22 @@ func (x exposed) configured(where string, own []string, edit func(options []stri
 
 // edited is the same for people: what to write into the file, and no lines that
 // look after everything that may stand there. edit makes the change.
-func (x exposed) edited(where string, edit func(options []string) Fix) []Fix {
+func (x exposed) edited(list []Fix, where string, edit func(options []string) Fix) []Fix {
 	options := x.options()
 	_, ok := x.instance()
 	if !x.stock || !x.alone && (!ok || len(options) == 0) {
-		return nil // what systemd does is shown as well
+		return list // what systemd does is shown as well
 	}
 	if !ok {
-		return x.dropIn()
+		return x.dropIn(list)
 	}
-	var list []Fix
 	if len(options) > 0 {
 		change := edit(options)
 		change.Title = x.aim() + " (" + where + ")"
 		list = append(list, change)
 	}
 	if x.reachable && len(x.clients) > 0 {
-		list = append(list, x.dropIn()...)
+		list = x.dropIn(list)
 	}
 	if len(options) > 0 {
 		list = append(list, Fix{Title: "Restart, and check what it listens on", Lines: x.restart()})

@@ -10,13 +10,12 @@ import (
 // may be there more than once, hence the loop. csf.allow is asked before these
 // lists; it survives a reboot as they do. What is open stays open: csf lets
 // established connections pass.
-func fixCSF(x exposed) []Fix {
+func fixCSF(list []Fix, x exposed) []Fix {
 	const folder = "/etc/csf"
 	const file, allow = folder + "/csf.conf", folder + "/csf.allow"
 	if !x.run {
-		return x.csfAdvice(file, allow)
+		return x.csfAdvice(list, file, allow)
 	}
-	var list []Fix
 	lines := []string{endLine(allow)}
 	for transport, port := range x.endpoints {
 		for _, p := range x.clients {
@@ -43,8 +42,7 @@ func fixCSF(x exposed) []Fix {
 }
 
 // csfAdvice is the same for people, who see whether the port is part of a range.
-func (x exposed) csfAdvice(file, allow string) []Fix {
-	var list []Fix
+func (x exposed) csfAdvice(list []Fix, file, allow string) []Fix {
 	if len(x.clients) > 0 {
 		in := Fix{Title: "Let the given networks in", File: allow, Lines: []string{"# Beside the lines in this file:"}}
 		for transport, port := range x.endpoints {

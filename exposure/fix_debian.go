@@ -8,7 +8,7 @@ import (
 // fixDebian: /etc/memcached.conf holds command line options, one or more a
 // line. Of several -U the last one counts, but every -l adds an address, so
 // an existing -l line must go when there is a new one. A # starts a comment.
-func fixDebian(x exposed) []Fix {
+func fixDebian(list []Fix, x exposed) []Fix {
 	name, _ := x.instance()
 	file := "/etc/memcached.conf"
 	if name != "" {
@@ -16,7 +16,7 @@ func fixDebian(x exposed) []Fix {
 	}
 	if x.run {
 		const text = `sed -E 's/#.*//; /^[[:space:]]*-/ !d'`
-		return x.configured("Debian, Ubuntu", x.ownFile(file, text, "11211"), func(options []string) []string {
+		return x.configured(list, "Debian, Ubuntu", x.ownFile(file, text, "11211"), func(options []string) []string {
 			return []string{
 				apart(file, text),
 				backup(file),
@@ -26,7 +26,7 @@ func fixDebian(x exposed) []Fix {
 			}
 		})
 	}
-	return x.edited("Debian, Ubuntu", func(options []string) Fix {
+	return x.edited(list, "Debian, Ubuntu", func(options []string) Fix {
 		lines := []string{"# Instead of every -U line in this file; of several, the last counts."}
 		if x.reachable && len(x.clients) == 0 {
 			which := "-l"

@@ -166,8 +166,7 @@ func (x exposed) endpoints(yield func(Transport, uint16) bool) {
 
 // restart makes a change count and shows what the server listens on since.
 func (x exposed) restart() []string {
-	lines := []string{"systemctl restart " + strings.TrimSuffix(x.unit(), ".service")}
-	return append(lines, x.listening()...)
+	return x.listening("systemctl restart " + strings.TrimSuffix(x.unit(), ".service"))
 }
 
 // v4 reports whether the scanned address is of IPv4.
@@ -176,25 +175,26 @@ func (x exposed) v4() bool { return x.ip.Is4() || x.ip.Is4In6() }
 // families are the address families to close, that of the scanned address
 // first: the other one too where it listens on both, or clients use it.
 func (x exposed) families() []family {
-	list := []family{ipv4, ipv6}
+	list := ipv4First
 	if !x.v4() {
-		list = []family{ipv6, ipv4}
+		list = ipv6First
 	}
 	other := slices.ContainsFunc(x.clients, func(p netip.Prefix) bool { return familyOf(p) == list[1] })
 	if !x.bothFamily && !other {
-		return list[:1]
+		return list[:1:1]
 	}
 	return list
 }
 
 // ports are those to close, of either transport, in order.
 func (x exposed) ports() []uint16 {
-	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.udp, x.tcp))))
+	ports := slices.Concat(x.udp, x.tcp)
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
-// listening shows who listens on the exposed ports.
-func (x exposed) listening() []string {
-	var lines []string
+// listening shows who listens on the exposed ports, behind other lines.
+func (x exposed) listening(lines ...string) []string {
 	for _, port := range x.ports() {
 		lines = append(lines, fmt.Sprintf("ss -lntup 'sport = :%d'", port))
 	}

@@ -12,7 +12,7 @@ import (
 // that are there. Of TCP it drops what opens a connection: those that are open
 // stay, and no connection tracking is needed. The rules do not name the host's
 // address: behind NAT it is not the one that was scanned.
-func fixIptables(x exposed) []Fix {
+func fixIptables(list []Fix, x exposed) []Fix {
 	const folder = "/etc/iptables"
 	families := x.families()
 	file := folder + "/memcached-exposure-" + x.label()
@@ -20,12 +20,13 @@ func fixIptables(x exposed) []Fix {
 		file += "-" + families[0].nft
 	}
 	file += ".rules"
-	lines := append([]string{"*filter"}, x.forgery()...)
+	lines := append(make([]string, 0, 8), "*filter")
+	lines = append(lines, x.forgery()...)
 	var chains []string
 	for transport, port := range x.endpoints {
 		chain := fmt.Sprintf("MEMCACHED-%s-%d", strings.ToUpper(string(transport)), port)
 		chains = append(chains, chain)
-		lines = append(lines, x.iptablesChain(chain, transport, port)...)
+		lines = x.iptablesChain(lines, chain, transport, port)
 	}
 	var load []string
 	for _, f := range families {
@@ -36,15 +37,15 @@ func fixIptables(x exposed) []Fix {
 		}
 		load = append(load, fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
 	}
-	return []Fix{
-		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
-		{Title: "Let only " + x.whom() + " in, by the host's firewall (iptables)", File: file, Lines: append(lines, "COMMIT")},
-		{Title: x.onceOrAgain() + "; never without --noflush, which would take all other rules away", Lines: load},
-		{Title: "Keep it over a reboot, which iptables alone does not; and what docker publishes passes DOCKER-USER, not INPUT", Lines: []string{
+	return append(list,
+		Fix{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
+		Fix{Title: "Let only " + x.whom() + " in, by the host's firewall (iptables)", File: file, Lines: append(lines, "COMMIT")},
+		Fix{Title: x.onceOrAgain() + "; never without --noflush, which would take all other rules away", Lines: load},
+		Fix{Title: "Keep it over a reboot, which iptables alone does not; and what docker publishes passes DOCKER-USER, not INPUT", Lines: []string{
 			"netfilter-persistent save  # Debian, Ubuntu: package iptables-persistent",
 			"service iptables save; service ip6tables save  # RHEL, CentOS: package iptables-services",
 		}},
-	}
+	)
 }
 
 // onceOrAgain says whether the lines below it can be run twice: to take the
@@ -56,11 +57,12 @@ func (x exposed) onceOrAgain() string {
 	return "Load it, once"
 }
 
-// iptablesChain closes one endpoint to all but clients.
-func (x exposed) iptablesChain(chain string, transport Transport, port uint16) []string {
-	lines := []string{":" + chain + " - [0:0]", "-I INPUT 1 -j " + chain, "-A " + chain + " -i lo -j RETURN"}
+// iptablesChain appends what closes one endpoint to all but clients.
+func (x exposed) iptablesChain(lines []string, chain string, transport Transport, port uint16) []string {
+	to := fmt.Sprintf(" -p %s --dport %d", transport, port)
+	lines = append(lines, ":"+chain+" - [0:0]", "-I INPUT 1 -j "+chain, "-A "+chain+" -i lo -j RETURN")
 	for _, p := range x.clients {
-		lines = append(lines, fmt.Sprintf("%s -A %s -s %s -p %s --dport %d -j RETURN", familyOf(p).ruleOption, chain, p, transport, port))
+		lines = append(lines, familyOf(p).ruleOption+" -A "+chain+" -s "+p.String()+to+" -j RETURN")
 	}
 	opening := ""
 	if transport == TCP {
@@ -68,8 +70,7 @@ func (x exposed) iptablesChain(chain string, transport Transport, port uint16) [
 	}
 	if transport == TCP && len(x.clients) == 0 {
 		f := x.families()[0]
-		lines = append(lines, fmt.Sprintf("# For each network that clients are in: %s -A %s -s %s -p %s --dport %d -j RETURN",
-			f.ruleOption, chain, f.example, transport, port))
+		lines = append(lines, "# For each network that clients are in: "+f.ruleOption+" -A "+chain+" -s "+f.example+to+" -j RETURN")
 	}
-	return append(lines, fmt.Sprintf("-A %s -p %s --dport %d%s -j DROP", chain, transport, port, opening))
+	return append(lines, "-A "+chain+to+opening+" -j DROP")
 }

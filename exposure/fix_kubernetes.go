@@ -10,7 +10,7 @@ import (
 // what some policy allows, so this one allows every other port as well: what
 // else the pods serve, metrics for one, stays as it is. It lives in the
 // cluster, and so survives what happens to pods and nodes.
-func fixKubernetes(x exposed) []Fix {
+func fixKubernetes(list []Fix, x exposed) []Fix {
 	const file = "memcached-exposure.yaml"
 	lines := []string{
 		"apiVersion: networking.k8s.io/v1",
@@ -54,11 +54,11 @@ func fixKubernetes(x exposed) []Fix {
 	if len(x.clients) > 0 {
 		whom = "only the given networks"
 	}
-	return []Fix{
-		{Title: "Let " + whom + " in, by a NetworkPolicy (endPort: Kubernetes 1.25, and a network plugin that knows it)", File: file, Lines: lines},
-		{Title: "See that no other policy selects the same pods, and that none of this name closes other ports: it would be replaced", Lines: []string{"kubectl get networkpolicy -o yaml"}},
-		{Title: "Apply it, once or again", Lines: []string{"kubectl apply -f " + file}},
-	}
+	return append(list,
+		Fix{Title: "Let " + whom + " in, by a NetworkPolicy (endPort: Kubernetes 1.25, and a network plugin that knows it)", File: file, Lines: lines},
+		Fix{Title: "See that no other policy selects the same pods, and that none of this name closes other ports: it would be replaced", Lines: []string{"kubectl get networkpolicy -o yaml"}},
+		Fix{Title: "Apply it, once or again", Lines: []string{"kubectl apply -f " + file}},
+	)
 }
 
 func kubernetesPorts(transport Transport, from, to uint16) []string {

@@ -1,11 +1,11 @@
 package exposure
 
 // fixMemcached gives the options themselves, however memcached is started.
-func fixMemcached(x exposed) []Fix {
+func fixMemcached(list []Fix, x exposed) []Fix {
 	if !x.stock {
-		return nil
+		return list
 	}
-	var list []Fix
+	others := len(list)
 	if options := x.options(); len(options) > 0 {
 		list = append(list, Fix{Title: x.aim(), Lines: options})
 	}
@@ -24,8 +24,8 @@ func fixMemcached(x exposed) []Fix {
 			Lines: []string{"-Z", "-o ssl_chain_cert=/etc/memcached/cert.pem,ssl_key=/etc/memcached/key.pem"},
 		})
 	}
-	for i := range list {
-		list[i].File = "memcached's command line"
+	for i := range list[others:] {
+		list[others+i].File = "memcached's command line"
 	}
 	return list
 }

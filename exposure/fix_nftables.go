@@ -13,19 +13,19 @@ import (
 // may have made before, so that it can be loaded again; all of that is one
 // transaction. Of TCP it drops what opens a connection: those that are open
 // stay, and no connection tracking is needed.
-func fixNftables(x exposed) []Fix {
+func fixNftables(list []Fix, x exposed) []Fix {
 	const folder = "/etc/nftables.d"
 	file := folder + "/memcached-" + x.label() + ".nft"
-	lines := x.forgery()
+	lines := append(make([]string, 0, 10), x.forgery()...)
 	for transport, port := range x.endpoints {
-		lines = append(lines, x.nftTable(transport, port)...)
+		lines = x.nftTable(lines, transport, port)
 	}
-	return []Fix{
-		{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
-		{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: lines},
-		{Title: "Load it, once or again", Lines: []string{"nft -f " + file}},
-		{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{x.nftInclude(file)}},
-	}
+	return append(list,
+		Fix{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
+		Fix{Title: "Let only " + x.whom() + " in, by the host's firewall (nftables)", File: file, Lines: lines},
+		Fix{Title: "Load it, once or again", Lines: []string{"nft -f " + file}},
+		Fix{Title: "Keep it over a reboot, where nftables.service is enabled (RHEL: /etc/sysconfig/nftables.conf); what docker publishes passes forward, not input", Lines: []string{x.nftInclude(file)}},
+	)
 }
 
 // nftInclude has the file loaded when the machine starts.
@@ -36,27 +36,27 @@ func (x exposed) nftInclude(file string) string {
 	return fmt.Sprintf(`grep -qxF 'include "%s"' /etc/nftables.conf || printf '\ninclude "%s"\n' >>/etc/nftables.conf`, file, file)
 }
 
-// nftTable closes one endpoint to all but clients.
-func (x exposed) nftTable(transport Transport, port uint16) []string {
+// nftTable appends what closes one endpoint to all but clients.
+func (x exposed) nftTable(lines []string, transport Transport, port uint16) []string {
 	name, opening := fmt.Sprintf("table inet memcached_exposure_%s_%d", transport, port), ""
 	if transport == TCP {
 		opening = " tcp flags & (fin | syn | rst | ack) == syn"
 	}
-	lines := []string{
+	lines = append(lines,
 		name,
-		"delete " + name,
-		name + " {",
+		"delete "+name,
+		name+" {",
 		"\tchain input {",
 		"\t\ttype filter hook input priority -10; policy accept;",
 		"\t\tiifname \"lo\" accept",
-	}
-	lines = append(lines, x.nftClients(transport, port)...)
+	)
+	lines = x.nftClients(lines, transport, port)
 	return append(lines, fmt.Sprintf("\t\t%s dport %d%s drop", transport, port, opening), "\t}", "}")
 }
 
-// nftClients are the rules that let clients in at one endpoint.
-func (x exposed) nftClients(transport Transport, port uint16) (rules []string) {
-	for _, f := range []family{ipv4, ipv6} {
+// nftClients appends the rules that let clients in at one endpoint.
+func (x exposed) nftClients(rules []string, transport Transport, port uint16) []string {
+	for _, f := range ipv4First {
 		if clients := x.of(f); len(clients) > 0 {
 			rules = append(rules, fmt.Sprintf("\t\t%s saddr { %s } %s dport %d accept", f.nft, joined(clients), transport, port))
 		}

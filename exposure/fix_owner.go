@@ -2,9 +2,9 @@ package exposure
 
 // fixOwner comes first where memcached's own options do not apply: a service
 // must be known before its configuration can be changed.
-func fixOwner(x exposed) []Fix {
+func fixOwner(list []Fix, x exposed) []Fix {
 	if x.stock {
-		return nil
+		return list
 	}
-	return []Fix{{Title: "Find out what this service is and who owns it; run this on the host", Lines: x.listening()}}
+	return append(list, Fix{Title: "Find out what this service is and who owns it; run this on the host", Lines: x.listening()})
 }

@@ -11,7 +11,7 @@ import (
 // as comments too; none of them may hold the end of a line.
 func ReadyFile(fixes []Fix, notes ...string) string {
 	var b strings.Builder
-	for _, s := range systems() {
+	for _, s := range systems {
 		switch {
 		case len(fixes) == 0 || s.name != fixes[0].For:
 		case s.form == script:

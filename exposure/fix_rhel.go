@@ -9,7 +9,7 @@ import (
 // is in OPTIONS wins. Only one OPTIONS line counts, the last. systemd takes
 // blanks around the name and an end of line inside of quotes, or behind a
 // backslash (systemd.exec(5)): what is not one plain line is left to people.
-func fixRHEL(x exposed) []Fix {
+func fixRHEL(list []Fix, x exposed) []Fix {
 	const common = "/etc/sysconfig/memcached"
 	name, _ := x.instance()
 	file := common
@@ -17,7 +17,7 @@ func fixRHEL(x exposed) []Fix {
 		file += "." + name
 	}
 	if x.run {
-		return x.configured("RHEL, CentOS, Fedora", x.ownFile(file, optionsText, sysconfigPort(file)), func(options []string) []string {
+		return x.configured(list, "RHEL, CentOS, Fedora", x.ownFile(file, optionsText, sysconfigPort(file)), func(options []string) []string {
 			return append(onePlainLine(common, file),
 				backup(file),
 				fmt.Sprintf(`grep -qE '^[[:space:]]*OPTIONS[[:space:]]*=' %[1]s || { %[2]s; echo 'OPTIONS=""' >>%[1]s; }`, file, endLine(file)),
@@ -27,7 +27,7 @@ func fixRHEL(x exposed) []Fix {
 			)
 		})
 	}
-	return x.edited("RHEL, CentOS, Fedora", func(options []string) Fix {
+	return x.edited(list, "RHEL, CentOS, Fedora", func(options []string) Fix {
 		return Fix{File: file, Lines: []string{
 			"# Instead of the OPTIONS line in this file; keep other options that it has, but " + x.others() + ".",
 			fmt.Sprintf("OPTIONS=%q", strings.Join(options, " ")),

@@ -3,24 +3,24 @@ package exposure
 // fixSystemd: IPAddressDeny filters both transports, in the kernel, whatever
 // memcached itself is told (systemd.resource-control(5)). systemd applies it to
 // a unit that runs already as soon as it has read it: the cache stays.
-func fixSystemd(x exposed) []Fix {
+func fixSystemd(list []Fix, x exposed) []Fix {
 	if !x.stock {
-		return nil
+		return list
 	}
-	list := x.dropIn()
 	if x.alone && !x.unitSeen() {
-		list = append([]Fix{{
+		list = append(list, Fix{
 			Title: "See that " + stockUnit + " is what listens there: another instance is memcached@NAME.service, and its drop-in goes into the folder of that name",
 			Lines: append(x.listening(), "systemctl show -p MainPID "+stockUnit),
-		}}, list...)
+		})
 	}
-	return list
+	return x.dropIn(list)
 }
 
 // dropIn is the filter, for the unit that starts it.
-func (x exposed) dropIn() []Fix {
+func (x exposed) dropIn(list []Fix) []Fix {
 	unit := x.unit()
-	lines := []string{"[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost"}
+	lines := make([]string, 0, 8+len(x.clients))
+	lines = append(lines, "[Service]", "IPAddressDeny=any", "IPAddressAllow=localhost")
 	for _, p := range x.clients {
 		lines = append(lines, "IPAddressAllow="+p.String())
 	}
@@ -37,17 +37,17 @@ func (x exposed) dropIn() []Fix {
 	if !x.unitSeen() {
 		title += "; an instance is memcached@NAME.service"
 	}
-	return []Fix{
-		{
+	return append(list,
+		Fix{
 			Title: "Let only " + x.whom() + " in, whatever its configuration says, now and after a reboot",
 			File:  "/etc/systemd/system/" + unit + ".d/exposure.conf",
 			Lines: lines,
 		},
-		{
+		Fix{
 			Title: title,
 			Lines: []string{"systemctl daemon-reload", "systemctl show -p IPAddressAllow -p IPAddressDeny " + unit},
 		},
-	}
+	)
 }
 
 // whom says who is let in.

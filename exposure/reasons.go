@@ -52,7 +52,7 @@ func rules() []rule {
 // reasons says in full sentences what was seen and what follows from it. They
 // may quote the server's own words, shortened but not escaped.
 func reasons(f *Finding) []string {
-	var said []string
+	said := make([]string, 0, 8)
 	for _, o := range worstFirst(f) {
 		for _, rule := range rules() {
 			if s := rule(f, o); s != "" && !slices.Contains(said, s) {
