@@ -68,8 +68,9 @@ func (p *Parter) advice(f *exposure.Finding) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.Fix = slices.Clone(w.Fix) // whoever has f may change it
 	for i := range w.Fix {
-		w.Fix[i].Lines = slices.Clone(w.Fix[i].Lines) // whoever has f may change it
+		w.Fix[i].Lines = slices.Clone(w.Fix[i].Lines)
 	}
 	text := slices.Clone(line[1 : len(line)-1])
 	if p.held+len(text) > maxRecurring {

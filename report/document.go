@@ -105,18 +105,21 @@ type writtenFinding struct {
 
 // writtenObservation is the same of an observation.
 type writtenObservation struct {
-	exposure.Observation
+	*exposure.Observation
 	Evidence []exposure.Transcript `json:"evidence"`
 	Notes    []string              `json:"notes,omitempty"`
 }
 
-// written returns a copy of f in which every list of the contract is a list:
-// empty, never null.
+// written returns f in a form in which every list of the contract is a list:
+// empty, never null. It shares with f what is one already.
 func written(f exposure.Finding) writtenFinding {
 	f.Reasons = list(f.Reasons)
-	f.Fix = slices.Clone(list(f.Fix))
-	for i := range f.Fix {
-		f.Fix[i].Lines = list(f.Fix[i].Lines)
+	f.Fix = list(f.Fix)
+	if slices.ContainsFunc(f.Fix, func(fix exposure.Fix) bool { return fix.Lines == nil }) {
+		f.Fix = slices.Clone(f.Fix)
+		for i := range f.Fix {
+			f.Fix[i].Lines = list(f.Fix[i].Lines)
+		}
 	}
 	w := writtenFinding{Finding: f, TCP: observationOf(f.TCP), UDP: observationOf(f.UDP)}
 	for i := range f.Also {
@@ -129,14 +132,15 @@ func observationOf(o *exposure.Observation) *writtenObservation {
 	if o == nil {
 		return nil
 	}
-	w := &writtenObservation{Observation: *o, Evidence: make([]exposure.Transcript, 0, len(o.Evidence)), Notes: o.Notes}
+	if a := o.Amplification; a != nil && a.DatagramSizes == nil {
+		seen, measured := *o, *a
+		measured.DatagramSizes = []int{}
+		seen.Amplification = &measured
+		o = &seen
+	}
+	w := &writtenObservation{Observation: o, Evidence: make([]exposure.Transcript, 0, len(o.Evidence)), Notes: o.Notes}
 	for _, e := range o.Evidence {
 		w.Evidence = append(w.Evidence, e.Transcript())
-	}
-	if o.Amplification != nil {
-		a := *o.Amplification
-		a.DatagramSizes = list(a.DatagramSizes)
-		w.Amplification = &a
 	}
 	return w
 }
