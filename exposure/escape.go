@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,7 +48,7 @@ func Hidden(r rune) bool {
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// escapes is what escapeBytes writes of each byte, "" where that is the byte itself.
+// escapes is what appendEscaped writes of each byte, "" where that is the byte itself.
 var escapes = func() (list [256]string) {
 	for c := range list {
 		if c < ' ' || c > '~' {
@@ -58,23 +59,21 @@ var escapes = func() (list [256]string) {
 	return list
 }()
 
-// escapeBytes writes a raw reply as one line of printable ASCII. Unlike
+// appendEscaped appends a raw reply as one line of printable ASCII. Unlike
 // Escape it doubles backslashes, so that the text stands for one reply only.
-func escapeBytes(raw []byte) string {
+func appendEscaped(text, raw []byte) []byte {
 	size := len(raw)
 	for _, c := range raw {
 		size += max(1, len(escapes[c])) - 1
 	}
-	var b strings.Builder
-	b.Grow(size)
+	text = slices.Grow(text, size)
 	plain := 0 // where the bytes begin that are still to be written as they are
 	for i, c := range raw {
 		if escapes[c] != "" {
-			b.Write(raw[plain:i])
-			b.WriteString(escapes[c])
+			text = append(text, raw[plain:i]...)
+			text = append(text, escapes[c]...)
 			plain = i + 1
 		}
 	}
-	b.Write(raw[plain:])
-	return b.String()
+	return append(text, raw[plain:]...)
 }

@@ -50,8 +50,8 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
-// TestEscapeBytes: every byte, in a text that is made exactly as long as it gets.
-func TestEscapeBytes(t *testing.T) {
+// TestAppendEscaped: every byte, in room that is made once.
+func TestAppendEscaped(t *testing.T) {
 	special := map[byte]string{'\r': `\r`, '\n': `\n`, '\t': `\t`, '\\': `\\`}
 	var raw []byte
 	want := ""
@@ -65,10 +65,10 @@ func TestEscapeBytes(t *testing.T) {
 		}
 		want += one + "x" + one
 	}
-	if got := escapeBytes(raw); got != want {
+	if got := string(appendEscaped(nil, raw)); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if n := testing.AllocsPerRun(10, func() { escapeBytes(raw) }); n > 1 {
+	if n := testing.AllocsPerRun(10, func() { appendEscaped(nil, raw) }); n > 1 {
 		t.Errorf("%v allocations, want one", n)
 	}
 }

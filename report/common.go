@@ -32,7 +32,7 @@ type Parter struct {
 	seed  maphash.Seed
 	known map[uint64]advice
 	held  int // bytes
-	room  bytes.Buffer
+	room  room
 }
 
 // advice is what was encoded, and what it was made of.
@@ -49,7 +49,7 @@ func (p *Parter) Part(f exposure.Finding) (parted Parted, err error) {
 		return parted, err
 	}
 	f.Fix, f.Release, f.Vulnerabilities = nil, nil, nil
-	parted.Own, err = encodeInto(&p.room, written(f))
+	parted.Own, err = p.room.encode(p.room.written(f))
 	return parted, err
 }
 
@@ -59,7 +59,7 @@ func (p *Parter) advice(f *exposure.Finding) ([]byte, error) {
 	if a, ok := p.known[key]; ok && a.of(f) {
 		return a.text, nil
 	}
-	w := written(exposure.Finding{Fix: f.Fix})
+	w := p.room.written(exposure.Finding{Fix: f.Fix})
 	line, err := encode(struct {
 		Fix             []exposure.Fix           `json:"fix"`
 		Release         *exposure.Lifecycle      `json:"release,omitempty"`

@@ -112,7 +112,7 @@ type writtenObservation struct {
 
 // written returns f in a form in which every list of the contract is a list:
 // empty, never null. It shares with f what is one already.
-func written(f exposure.Finding) writtenFinding {
+func (r *room) written(f exposure.Finding) writtenFinding {
 	f.Reasons = list(f.Reasons)
 	f.Fix = list(f.Fix)
 	if slices.ContainsFunc(f.Fix, func(fix exposure.Fix) bool { return fix.Lines == nil }) {
@@ -121,14 +121,14 @@ func written(f exposure.Finding) writtenFinding {
 			f.Fix[i].Lines = list(f.Fix[i].Lines)
 		}
 	}
-	w := writtenFinding{Finding: f, TCP: observationOf(f.TCP), UDP: observationOf(f.UDP)}
+	w := writtenFinding{Finding: f, TCP: r.observation(f.TCP), UDP: r.observation(f.UDP)}
 	for i := range f.Also {
-		w.Also = append(w.Also, observationOf(&f.Also[i]))
+		w.Also = append(w.Also, r.observation(&f.Also[i]))
 	}
 	return w
 }
 
-func observationOf(o *exposure.Observation) *writtenObservation {
+func (r *room) observation(o *exposure.Observation) *writtenObservation {
 	if o == nil {
 		return nil
 	}
@@ -140,7 +140,7 @@ func observationOf(o *exposure.Observation) *writtenObservation {
 	}
 	w := &writtenObservation{Observation: o, Evidence: make([]exposure.Transcript, 0, len(o.Evidence)), Notes: o.Notes}
 	for _, e := range o.Evidence {
-		w.Evidence = append(w.Evidence, e.Transcript())
+		w.Evidence = append(w.Evidence, e.Transcript(&r.text))
 	}
 	return w
 }
@@ -152,20 +152,26 @@ func list[T any](s []T) []T {
 	return s
 }
 
+// room is where findings are encoded, one after the other. The zero value is ready.
+type room struct {
+	line bytes.Buffer
+	text []byte // of evidence
+}
+
 // encode writes v as one line of JSON, without the line's end. What it returns
 // is valid UTF-8, hides nothing from whoever looks at it on a terminal, and is
 // the same for a value that was read back.
-func encode(v any) ([]byte, error) { return encodeInto(new(bytes.Buffer), v) }
+func encode(v any) ([]byte, error) { return new(room).encode(v) }
 
-// encodeInto is encode in a room that is used again: the line holds until then.
-func encodeInto(b *bytes.Buffer, v any) ([]byte, error) {
-	b.Reset()
-	e := json.NewEncoder(b)
+// encode is the same in a room that is used again: the line holds until then.
+func (r *room) encode(v any) ([]byte, error) {
+	r.line.Reset()
+	e := json.NewEncoder(&r.line)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	return spellOut(plainReplacement(bytes.TrimSuffix(b.Bytes(), []byte("\n")))), nil
+	return spellOut(plainReplacement(bytes.TrimSuffix(r.line.Bytes(), []byte("\n")))), nil
 }
 
 // spellOut writes characters that have no glyph, or that a terminal acts on,

@@ -27,7 +27,7 @@ func (j *jsonWriter) Begin(h Header) error {
 }
 
 func (j *jsonWriter) Finding(f exposure.Finding) error {
-	return j.findings.put(&f, written(f))
+	return j.findings.put(&f, j.findings.room.written(f))
 }
 
 func (j *jsonWriter) End(s Summary) error {

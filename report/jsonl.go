@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"time"
@@ -42,7 +41,7 @@ type (
 
 type jsonlWriter struct {
 	w    io.Writer
-	room bytes.Buffer
+	room room
 }
 
 func newJSONL(w io.Writer, _ Options) Writer { return &jsonlWriter{w: w} }
@@ -52,7 +51,7 @@ func (j *jsonlWriter) Begin(h Header) error {
 }
 
 func (j *jsonlWriter) Finding(f exposure.Finding) error {
-	return j.line(lineFinding, findingLine{lineFinding, written(f)})
+	return j.line(lineFinding, findingLine{lineFinding, j.room.written(f)})
 }
 
 func (j *jsonlWriter) End(s Summary) error {
@@ -69,7 +68,7 @@ func (j *jsonlWriter) End(s Summary) error {
 
 // line writes one line and hands it on at once, where w holds lines back.
 func (j *jsonlWriter) line(kind string, v any) error {
-	line, err := encodeInto(&j.room, v)
+	line, err := j.room.encode(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", kind, err)
 	}

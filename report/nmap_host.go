@@ -57,7 +57,7 @@ func nmapPortOf(o *exposure.Observation) (nmapPort, error) {
 	}
 	kept := *o
 	kept.Evidence = nil
-	text, err := encode(observationOf(&kept))
+	text, err := encode(new(room).observation(&kept))
 	if err != nil {
 		return port, err
 	}

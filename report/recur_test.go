@@ -41,7 +41,7 @@ func FuzzRecurring(f *testing.F) {
 func TestParter(t *testing.T) {
 	fix := []exposure.Fix{{For: "owner", Title: "\"fix\":[]", Lines: []string{"a"}}, {For: "debian"}}
 	finding := exposure.Finding{ID: `"fix":[]`, Reasons: []string{`"fix":[]`}, Fix: fix, Release: &exposure.Lifecycle{Version: "1.6.2"}}
-	want, err := encode(written(finding))
+	want, err := encode(new(room).written(finding))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestParter(t *testing.T) {
 		}
 	}
 	fix[0].Lines[0] = "b"
-	want, _ = encode(written(finding))
+	want, _ = encode(new(room).written(finding))
 	if got, err := p.Part(finding); err != nil || string(got.Whole()) != string(want) {
 		t.Fatalf("changed: %s, %v", got.Whole(), err)
 	}

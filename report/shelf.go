@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"net/netip"
@@ -18,7 +17,7 @@ import (
 type shelf struct {
 	findings []heldFinding
 	bodies   spool.Spool
-	room     bytes.Buffer
+	room     room
 }
 
 type heldFinding struct {
@@ -29,7 +28,7 @@ type heldFinding struct {
 
 // put keeps v, which stands for f in the document.
 func (s *shelf) put(f *exposure.Finding, v any) error {
-	line, err := encodeInto(&s.room, v)
+	line, err := s.room.encode(v)
 	if err != nil {
 		return fmt.Errorf("write finding %s: %w", f.ID, err)
 	}
