@@ -48,12 +48,10 @@ func Hidden(r rune) bool {
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// escapes is what appendEscaped writes of each byte, "" where that is the byte itself.
+// escapes is what appendEscaped writes of a byte that does not stand for itself.
 var escapes = func() (list [256]string) {
 	for c := range list {
-		if c < ' ' || c > '~' {
-			list[c] = fmt.Sprintf(`\x%02x`, c)
-		}
+		list[c] = fmt.Sprintf(`\x%02x`, c)
 	}
 	list['\r'], list['\n'], list['\t'], list['\\'] = `\r`, `\n`, `\t`, `\\`
 	return list
@@ -62,14 +60,10 @@ var escapes = func() (list [256]string) {
 // appendEscaped appends a raw reply as one line of printable ASCII. Unlike
 // Escape it doubles backslashes, so that the text stands for one reply only.
 func appendEscaped(text, raw []byte) []byte {
-	size := len(raw)
-	for _, c := range raw {
-		size += max(1, len(escapes[c])) - 1
-	}
-	text = slices.Grow(text, size)
+	text = slices.Grow(text, len(raw)+len(raw)/8)
 	plain := 0 // where the bytes begin that are still to be written as they are
 	for i, c := range raw {
-		if escapes[c] != "" {
+		if c < ' ' || c > '~' || c == '\\' {
 			text = append(text, raw[plain:i]...)
 			text = append(text, escapes[c]...)
 			plain = i + 1
