@@ -15,11 +15,11 @@ import (
 func fixIptables(list []Fix, x exposed) []Fix {
 	const folder = "/etc/iptables"
 	families := x.families()
-	file := folder + "/memcached-exposure-" + x.label()
+	end := ".rules"
 	if len(families) == 1 {
-		file += "-" + families[0].nft
+		end = "-" + families[0].nft + end
 	}
-	file += ".rules"
+	file := folder + "/memcached-exposure-" + x.label() + end
 	lines := append(make([]string, 0, 8), "*filter")
 	lines = append(lines, x.forgery()...)
 	var chains []string
@@ -35,7 +35,7 @@ func fixIptables(list []Fix, x exposed) []Fix {
 				load = append(load, fmt.Sprintf("while %s -D INPUT -j %s 2>/dev/null; do :; done", f.iptables, chain))
 			}
 		}
-		load = append(load, fmt.Sprintf("%s-restore --noflush %s", f.iptables, file))
+		load = append(load, f.iptables+"-restore --noflush "+file)
 	}
 	return append(list,
 		Fix{Title: "Make a place for the rules", Lines: []string{"mkdir -p " + folder}},
