@@ -17,6 +17,7 @@ type docket struct {
 	found     severityCount
 	justified uint64 // of those found, how many the policy allows
 	bodies    spool.Spool
+	room      room
 }
 
 // docketed is what stays in memory of a finding.
@@ -33,7 +34,7 @@ type docketed struct {
 type remedyKey [sha256.Size]byte
 
 func (d *docket) put(f *exposure.Finding) error {
-	line, err := json.Marshal(f)
+	line, err := d.room.encode(d.room.written(*f))
 	if err != nil {
 		return fmt.Errorf("write finding %s: %w", f.ID, err)
 	}
