@@ -149,9 +149,9 @@ func sarifMessage(f *exposure.Finding) string {
 
 // sarifEscape keeps text from being read as a link or a placeholder (SARIF
 // 2.1.0, 3.11.5 and 3.11.6).
-func sarifEscape(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(text)
-}
+func sarifEscape(text string) string { return sarifEscapes.Replace(text) }
+
+var sarifEscapes = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}")
 
 // sarifLocations point at a file for each exposed endpoint. There is no such
 // file: GitHub wants one, by a relative path and with a line.
