@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/memsweep/memsweep/exposure"
 )
@@ -96,9 +97,10 @@ func sweepColumns(h Header, s Summary) []column {
 // csvWriter writes RFC 4180 with LF, a header always. Rows are held until End,
 // which alone knows the status that stands in each of them.
 type csvWriter struct {
-	w      io.Writer
-	header Header
-	rows   []csvRow
+	w       io.Writer
+	columns []column
+	header  Header
+	rows    []csvRow
 }
 
 type csvRow struct {
@@ -107,7 +109,7 @@ type csvRow struct {
 	cells []string
 }
 
-func newCSV(w io.Writer, _ Options) Writer { return &csvWriter{w: w} }
+func newCSV(w io.Writer, _ Options) Writer { return &csvWriter{w: w, columns: columns()} }
 
 func (c *csvWriter) Begin(h Header) error {
 	c.header = h
@@ -115,7 +117,7 @@ func (c *csvWriter) Begin(h Header) error {
 }
 
 func (c *csvWriter) Finding(f exposure.Finding) error {
-	c.rows = append(c.rows, csvRow{f.IP, f.ID, cells(columns(), &f)})
+	c.rows = append(c.rows, csvRow{f.IP, f.ID, cells(c.columns, &f)})
 	return nil
 }
 
@@ -151,7 +153,8 @@ func cells(columns []column, f *exposure.Finding) []string {
 // blanks, the characters that start one get an apostrophe in front, full-width
 // forms too. Tabs and line ends are escaped before and start nothing.
 func guard(cell string) string {
-	if r := strings.TrimLeft(cell, " "); r != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(r)[0]) {
+	first, size := utf8.DecodeRuneInString(strings.TrimLeft(cell, " "))
+	if size > 0 && strings.ContainsRune("=+-@＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell
