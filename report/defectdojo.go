@@ -179,6 +179,7 @@ func dojoSeverity(s exposure.Severity) string {
 
 func dojoMitigation(f *exposure.Finding) string {
 	var b strings.Builder
+	b.Grow(4 << 10) // about what it comes to
 	b.WriteString(wordingOf(f.Verdict).advice)
 	for _, fix := range f.Fix {
 		fmt.Fprintf(&b, "\n\n%s:\n", dojoText(fix.For+": "+fix.Title))
@@ -199,8 +200,10 @@ func dojoList(lines []string) string {
 
 // dojoText is text in which DefectDojo finds no Markdown and no HTML.
 func dojoText(text string) string {
+	text = exposure.Escape(text)
 	var b strings.Builder
-	for _, r := range exposure.Escape(text) {
+	b.Grow(len(text) + len(text)/8)
+	for _, r := range text {
 		if strings.ContainsRune("\\`*_{}[]<>#!|~&", r) {
 			b.WriteByte('\\')
 		}
