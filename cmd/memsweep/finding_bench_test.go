@@ -21,23 +21,19 @@ func BenchmarkFinding(b *testing.B) {
 	vantage := exposure.Vantage{Name: "internet", Trust: exposure.Untrusted}
 	for _, name := range []string{"memcached-udp", "memcached-tcp"} {
 		host := recorded(b, name)
-		for _, format := range []string{"", "jsonl", "json", "text"} {
-			b.Run(name+"/"+format, func(b *testing.B) {
+		for _, format := range append([]report.Format{{}}, report.All()...) {
+			b.Run(name+"/"+format.Name, func(b *testing.B) {
 				run := &sweepRun{outputs: &outputs{}, sweep: &scanner.Sweep{}}
 				run.setup.Vantage = vantage
-				if format != "" {
-					f, err := report.ByName(format)
-					if err != nil {
-						b.Fatal(err)
-					}
-					w := f.New(io.Discard, report.Options{})
+				if format.New != nil {
+					w := format.New(io.Discard, report.Options{})
 					run.outputs.list = []*output{{writer: w}}
 					run.outputs.begin(report.Header{})
 				}
 				b.ReportAllocs()
 				for b.Loop() {
 					for _, f := range run.judge(host) {
-						if err := run.outputs.finding(f); err != nil && format != "" {
+						if err := run.outputs.finding(f); err != nil && format.New != nil {
 							b.Fatal(err)
 						}
 					}
