@@ -104,35 +104,19 @@ func FuzzAssembler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var a Assembler
 		total, count := 0, 0
-		first, conflicts := map[int]string{}, 0 // the payload of each number
+		var want reassembled
 		for len(input) > 0 && !a.capped {
 			n := min(int(input[0]), len(input)-1)
 			datagram := bytes.Clone(input[1 : 1+n])
 			input = input[1+n:]
-			if f, ok := ParseFrame(datagram); ok && f.Plausible() {
-				was, twice := first[int(f.Sequence)]
-				switch {
-				case !twice:
-					first[int(f.Sequence)] = string(f.Payload)
-				case was != string(f.Payload):
-					conflicts++
-				}
-			}
+			want.add(datagram)
 			a.Add(datagram)
 			clear(datagram) // it is not kept
 			total += len(datagram)
 			count++
 		}
-		want := ""
-		for i := 0; ; i++ {
-			payload, ok := first[i]
-			if !ok {
-				break
-			}
-			want += payload
-		}
-		if string(a.Reply()) != want || a.conflicts != conflicts || len(a.seen) != len(first) {
-			t.Errorf("reply %q, want %q; %d conflicts, want %d; %d seen, want %d", a.Reply(), want, a.conflicts, conflicts, len(a.seen), len(first))
+		if string(a.Reply()) != want.reply() || a.conflicts != want.conflicts || len(a.seen) != len(want.first) {
+			t.Errorf("reply %q, %d conflicts, %d seen; want %q of %+v", a.Reply(), a.conflicts, len(a.seen), want.reply(), want)
 		}
 		amp := a.Amplification("stats", 15, true)
 		if amp == nil {
@@ -148,6 +132,38 @@ func FuzzAssembler(f *testing.F) {
 			t.Errorf("complete %t, reply %q", amp.Complete, a.Reply())
 		}
 	})
+}
+
+// reassembled is what an Assembler does, with a map by number.
+type reassembled struct {
+	first     map[uint16]string
+	conflicts int
+}
+
+func (r *reassembled) add(datagram []byte) {
+	f, ok := ParseFrame(datagram)
+	if !ok || !f.Plausible() {
+		return
+	}
+	if r.first == nil {
+		r.first = map[uint16]string{}
+	}
+	switch was, twice := r.first[f.Sequence]; {
+	case !twice:
+		r.first[f.Sequence] = string(f.Payload)
+	case was != string(f.Payload):
+		r.conflicts++
+	}
+}
+
+func (r *reassembled) reply() (reply string) {
+	for next := uint16(0); ; next++ {
+		payload, ok := r.first[next]
+		if !ok {
+			return reply
+		}
+		reply += payload
+	}
 }
 
 // FuzzConversation: whatever a server answers to each question, only
