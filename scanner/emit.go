@@ -18,7 +18,7 @@ const maxNews = 256
 
 // gathering is how long what comes one by one is gathered, to be dealt with in
 // a row: on its own, between the packets of a sweep, a host costs twice as much.
-const gathering = 50 * time.Millisecond
+const gathering = 200 * time.Millisecond
 
 // clerk emits every host that it hears news of as soon as nothing more will be
 // learned of it, and moves out of memory what was seen there. It is alone with
@@ -32,6 +32,7 @@ func (s *Sweep) clerk() {
 		}
 		select {
 		case <-time.After(gathering):
+		case <-s.enough:
 		case <-s.over:
 		}
 	}
@@ -43,15 +44,28 @@ func (s *Sweep) tell(addr netip.Addr) {
 	h := s.hosts[addr]
 	s.mu.Unlock()
 	if h != nil {
-		s.news <- addr
+		s.hand(addr)
 	}
 }
 
 // tellAll does so for every host, in order of address.
 func (s *Sweep) tellAll() {
 	for _, addr := range s.addresses() {
-		s.news <- addr
+		s.hand(addr)
 	}
+}
+
+func (s *Sweep) hand(addr netip.Addr) {
+	select {
+	case s.news <- addr:
+		return
+	default:
+	}
+	select {
+	case s.enough <- struct{}{}:
+	default: // the clerk knows
+	}
+	s.news <- addr
 }
 
 func (s *Sweep) addresses() []netip.Addr {

@@ -47,8 +47,11 @@ func (s *Sweep) talk(ctx, hard context.Context) {
 // row wait for their answers together. The caller holds mu.
 func (s *Sweep) queue(c candidate) {
 	s.pending = append(s.pending, c)
-	if len(s.pending) == 1 {
+	switch len(s.pending) {
+	case 1:
 		time.AfterFunc(gathering, s.rouse)
+	case s.budget.Dialogue:
+		s.wake.Broadcast()
 	}
 }
 
@@ -56,7 +59,7 @@ func (s *Sweep) queue(c candidate) {
 func (s *Sweep) rouse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for range min(len(s.pending), s.budget.Dialogue) {
+	for range s.pending {
 		s.wake.Signal()
 	}
 }

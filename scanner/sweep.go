@@ -39,6 +39,7 @@ type Sweep struct {
 	buffers sync.Pool // of *[maxUDP]byte, for conversations
 
 	news    chan netip.Addr // hosts of which more is known; for the clerk
+	enough  chan struct{}   // there is no room for more news
 	over    chan struct{}   // closed when there will be no more news
 	emitErr error           // the clerk's
 
@@ -178,7 +179,7 @@ func (s *Sweep) Engine() Engine { return s.engine }
 func (s *Sweep) Run(ctx, hard context.Context) (Result, error) {
 	ctx, s.stop = context.WithCancel(ctx)
 	defer s.stop()
-	s.news, s.over = make(chan netip.Addr, maxNews), make(chan struct{})
+	s.news, s.enough, s.over = make(chan netip.Addr, maxNews), make(chan struct{}, 1), make(chan struct{})
 	var clerk sync.WaitGroup
 	clerk.Go(s.clerk)
 	s.tellAll()
