@@ -47,11 +47,12 @@ func (s *Sweep) talk(ctx, hard context.Context) {
 // row wait for their answers together. The caller holds mu.
 func (s *Sweep) queue(c candidate) {
 	s.pending = append(s.pending, c)
-	switch len(s.pending) {
-	case 1:
-		time.AfterFunc(gathering, s.rouse)
-	case s.budget.Dialogue:
+	if len(s.pending) == s.budget.Dialogue {
 		s.wake.Broadcast()
+	}
+	if !s.rousing { // also when others wait: talkers may have been woken for those alone
+		s.rousing = true
+		time.AfterFunc(gathering, s.rouse)
 	}
 }
 
@@ -59,6 +60,7 @@ func (s *Sweep) queue(c candidate) {
 func (s *Sweep) rouse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.rousing = false
 	for range s.pending {
 		s.wake.Signal()
 	}

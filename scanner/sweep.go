@@ -46,6 +46,7 @@ type Sweep struct {
 	mu       sync.Mutex
 	wake     *sync.Cond // pending grew, or closed
 	closed   bool       // discovery is over
+	rousing  bool       // talkers will be woken for what is pending
 	unmet    map[unmet]bool
 	hosts    map[netip.Addr]*host
 	shelf    spool.Spool // observations, out of memory
