@@ -18,8 +18,10 @@ const packetBatch = 32
 // It works on every kind of interface.
 type packetSender struct {
 	refusals
-	fd int
-	t  *Template
+	fd     int
+	t      *Template
+	buffer int   // bytes of the socket's
+	queued int32 // of these, what is taken
 
 	bufs [packetBatch][]byte
 	iovs [packetBatch]unix.Iovec
@@ -39,6 +41,10 @@ func newPacketSender(path Path, t *Template) (Sender, error) {
 		return nil, err
 	}
 	s := &packetSender{fd: fd, t: t}
+	if s.buffer, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("getsockopt", err)
+	}
 	if s.counters, err = newCounters(path.Index); err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -130,6 +136,9 @@ func (s *packetSender) Send(frames []Frame) (int, error) {
 // the sender's processor away, and wake a thread, for every batch that takes 20 µs.
 func (s *packetSender) transmit(n int) (int, error) {
 	call, flags := unix.RawSyscall6, uintptr(unix.MSG_DONTWAIT)
+	if s.mayFill(n) {
+		call, flags = unix.Syscall6, 0
+	}
 	for {
 		done, _, errno := call(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.msgs)), uintptr(n), flags, 0, 0)
 		switch errno {
@@ -150,6 +159,15 @@ func (s *packetSender) transmit(n int) (int, error) {
 			return 0, os.NewSyscallError("sendmmsg", errno)
 		}
 	}
+}
+
+// mayFill reports whether n messages may fill the socket's buffer. A call that
+// does not wait for room would then end in the middle of the batch, which looks
+// as if the interface had refused a frame.
+func (s *packetSender) mayFill(n int) bool {
+	const each = 2 << 10 // more than the kernel takes for a short frame
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(s.fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&s.queued)))
+	return errno != 0 || int(s.queued)+n*each > s.buffer
 }
 
 func (s *packetSender) Close() error {
