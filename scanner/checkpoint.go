@@ -157,11 +157,14 @@ func (s *Sweep) snapshot(grace time.Duration) snapshot {
 	defer s.mu.Unlock()
 	snap.head.Counters = s.count()
 	for _, l := range s.lanes {
-		state := LaneState{Probe: l.probe.Name, Mending: l.mending, Settled: l.settled.pack(), Failed: l.failed.pack()}
-		if state.Pass, state.Pos = l.at(); grace > 0 {
-			state.Pass, state.Pos = l.tick(now, grace)
+		place := l.now()
+		if grace > 0 {
+			place = l.tick(now, grace)
 		}
-		snap.head.Lanes = append(snap.head.Lanes, state)
+		snap.head.Lanes = append(snap.head.Lanes, LaneState{
+			Probe: l.probe.Name, Pass: place.pass, Pos: place.pos, Mending: place.mending,
+			Settled: l.settled.pack(), Failed: l.failed.pack(),
+		})
 	}
 	for addr, h := range s.hosts {
 		snap.addrs = append(snap.addrs, addr)
@@ -314,6 +317,6 @@ func (l *lane) restore(state LaneState) error {
 	if l.toMend = l.failed.any(); l.toMend && l.pass == l.tries {
 		l.pass, l.pos, l.mending, l.toMend = l.tries-1, 0, true, false
 	}
-	l.marks = []mark{{pass: l.pass, pos: l.pos}}
+	l.marks = []mark{{pass: l.pass, pos: l.pos, mending: l.mending}}
 	return nil
 }

@@ -45,9 +45,10 @@ type lane struct {
 
 // mark remembers where the lane was at some moment.
 type mark struct {
-	at   time.Time
-	pass int
-	pos  uint64
+	at      time.Time
+	pass    int
+	pos     uint64
+	mending bool
 }
 
 func newLane(number int, p probes.Probe, set, skip targets.Set, plan Plan) *lane {
@@ -246,18 +247,25 @@ func (l *lane) final(pos uint64) bool { return l.settled.has(pos) || l.done() }
 // tick remembers where the lane is, and returns where a sweep that was killed
 // now would have to go on: the newest place that every answer due for it has
 // had grace to arrive.
-func (l *lane) tick(now time.Time, grace time.Duration) (pass int, pos uint64) {
+func (l *lane) tick(now time.Time, grace time.Duration) mark {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.marks) == 0 {
 		l.marks = append(l.marks, mark{at: now, pass: 0, pos: 0})
 	}
 	sent := l.pos - min(l.pos, MaxHeld)
-	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: sent})
+	l.marks = append(l.marks, mark{at: now, pass: l.pass, pos: sent, mending: l.mending})
 	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= grace {
 		l.marks = l.marks[1:]
 	}
-	return l.marks[0].pass, l.marks[0].pos
+	return l.marks[0]
+}
+
+// now is where the lane is at this moment.
+func (l *lane) now() mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return mark{pass: l.pass, pos: l.pos, mending: l.mending}
 }
 
 // at is where the lane is when nothing is under way.

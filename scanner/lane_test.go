@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,7 +160,7 @@ func TestLaneFates(t *testing.T) {
 func TestLaneTick(t *testing.T) {
 	l := testLane(t, 3000, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
 	now := time.Now()
-	if _, pos := l.tick(now, time.Second); pos != 0 {
+	if pos := l.tick(now, time.Second).pos; pos != 0 {
 		t.Errorf("at the start: %d", pos)
 	}
 	for q := range l.questions(t.Context()) {
@@ -169,9 +170,28 @@ func TestLaneTick(t *testing.T) {
 	}
 	for step, want := range []uint64{0, 0, 2000 - MaxHeld} {
 		now = now.Add(600 * time.Millisecond)
-		if _, pos := l.tick(now, time.Second); pos != want {
+		if pos := l.tick(now, time.Second).pos; pos != want {
 			t.Errorf("tick %d: position %d, want %d", step, pos, want)
 		}
+	}
+}
+
+// A lane that has begun to mend is set back to the pass before it as that was:
+// one in which everything is asked.
+func TestLaneTickBeforeMending(t *testing.T) {
+	l := testLane(t, 10, Plan{Tries: 1, Shard: targets.Shard{Index: 1, Count: 1}})
+	l.toMend = true
+	for q := range l.questions(t.Context()) {
+		l.fail(q.Pos)
+	}
+	now := time.Now()
+	l.tick(now, time.Second)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { l.tick(now, time.Second) }) // at any moment
+	l.nextPass()
+	keeper.Wait()
+	if got := l.tick(now.Add(time.Millisecond), time.Second); !l.now().mending || got.mending || got.pass != 0 {
+		t.Errorf("set back to %+v", got)
 	}
 }
 
