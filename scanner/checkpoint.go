@@ -289,6 +289,9 @@ func (s *Sweep) restoreSight(addr netip.Addr, state SightState) error {
 	if s.narrow.Contains(addr) {
 		return nil
 	}
+	if s.host(addr).sights[i] != nil {
+		return fmt.Errorf("probe %q: there twice", state.Probe)
+	}
 	l.settled.set(pos)
 	seen := &sight{first: probes.First{From: state.From, Datagram: state.Datagram}}
 	s.host(addr).sights[i] = seen

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -318,8 +319,37 @@ func FuzzUnpackBitset(f *testing.F) {
 	})
 }
 
+// pendingCheckpoint is one in which an address waits to be interrogated.
+func pendingCheckpoint(t testing.TB, addr string) []byte {
+	s, err := New(testPlan(11211, "127.0.0.0/30"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.host(netip.MustParseAddr(addr)).sights[1] = &sight{}
+	var saved bytes.Buffer
+	if err := s.snapshot(0).write(&saved); err != nil {
+		t.Fatal(err)
+	}
+	return saved.Bytes()
+}
+
+// TestCheckpointNamesTwice: an endpoint that waits twice would have two talkers
+// at it, of which one may take back what the other has seen.
+func TestCheckpointNamesTwice(t *testing.T) {
+	lines := bytes.SplitAfter(pendingCheckpoint(t, "127.0.0.1"), []byte{'\n'})
+	twice := bytes.Join([][]byte{lines[0], lines[1], lines[1], []byte(`{"hosts":2}`)}, nil)
+	c, err := ReadCheckpoint(bytes.NewReader(twice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(c.Plan, Options{Resume: c}); err == nil || !strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("taken, or refused for something else: %v", err)
+	}
+}
+
 func FuzzReadCheckpoint(f *testing.F) {
-	f.Add([]byte(`{"format":"memsweep-checkpoint/2","plan":{"targets":["127.0.0.0/30"],"probes":["memcached-tcp"],"port":11211,"rate":1000,"tries":2,"timeout":"1s","cooldown":"1s","shard":"1/1"},"lanes":[{"probe":"memcached-tcp","settled":"AAAAAP//","failed":"AAAAAP//"}]}{"addr":"127.0.0.1","sights":[{"probe":"memcached-tcp","observed":null}]}{"hosts":1}`))
+	f.Add(pendingCheckpoint(f, "127.0.0.1"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := ReadCheckpoint(bytes.NewReader(text))
 		if err != nil {
