@@ -28,6 +28,9 @@ type Printable struct {
 // MarshalText implements [encoding.TextMarshaler]. The text is valid until the
 // next one is made in the same room.
 func (p Printable) MarshalText() ([]byte, error) {
+	if p.room == nil {
+		return appendEscaped(nil, p.raw), nil
+	}
 	*p.room = appendEscaped((*p.room)[:0], p.raw)
 	return *p.room, nil
 }
@@ -46,7 +49,7 @@ func (e Exchange) Lines() []string {
 	return lines
 }
 
-// Transcript returns what is written of e, its text in room.
+// Transcript returns what is written of e, its text in room; nil: in room of its own.
 func (e Exchange) Transcript(room *[]byte) Transcript {
 	reply := e.Reply
 	if reply == nil {
@@ -63,7 +66,7 @@ func (e Exchange) Transcript(room *[]byte) Transcript {
 }
 
 // MarshalJSON implements [json.Marshaler].
-func (e Exchange) MarshalJSON() ([]byte, error) { return json.Marshal(e.Transcript(new([]byte))) }
+func (e Exchange) MarshalJSON() ([]byte, error) { return json.Marshal(e.Transcript(nil)) }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The reply is taken from base64;
 // text and truncated follow from it.

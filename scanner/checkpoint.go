@@ -289,12 +289,13 @@ func (s *Sweep) restoreSight(addr netip.Addr, state SightState) error {
 	if s.narrow.Contains(addr) {
 		return nil
 	}
-	if s.host(addr).sights[i] != nil {
+	sights := s.host(addr).sights
+	if sights[i] != nil {
 		return fmt.Errorf("probe %q: there twice", state.Probe)
 	}
 	l.settled.set(pos)
 	seen := &sight{first: probes.First{From: state.From, Datagram: state.Datagram}}
-	s.host(addr).sights[i] = seen
+	sights[i] = seen
 	if len(state.Observed) == 0 || string(state.Observed) == "null" {
 		s.pending = append(s.pending, candidate{lane: l, addr: addr, first: seen.first})
 		return nil

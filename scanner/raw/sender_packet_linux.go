@@ -148,12 +148,6 @@ func (s *packetSender) transmit(n int) (int, error) {
 			}
 			return int(done), nil
 		case unix.EINTR:
-		case unix.EAGAIN:
-			if flags != 0 { // the socket's buffer is full
-				call, flags = unix.Syscall6, 0
-				continue
-			}
-			fallthrough
 		default:
 			s.refused(1)
 			return 0, os.NewSyscallError("sendmmsg", errno)
