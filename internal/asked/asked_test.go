@@ -224,11 +224,11 @@ func FuzzStoredPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, plan, coverage []byte) {
 		var c exposure.Coverage
 		if json.Unmarshal(coverage, &c) != nil {
-			t.Skip()
+			return // nothing that could be asked about
 		}
 		a, _, err := Read(plan, c)
 		if a == nil || err != nil || a.set.Len() > 1<<16 {
-			t.Skip()
+			return // refused, or too many to go through
 		}
 		addrs := []netip.Addr{a.set.At(0), netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1%eth0")}
 		fate, _ := a.Fates(addrs)
